@@ -1,0 +1,34 @@
+"""arwatch: removes the sky background from Sony ARW frames, band by band, as they arrive.
+
+The library call is `subtract_background`; `open` reads what arwatch wrote. Both are loaded when first used, so
+that the daemon stays light.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+__all__ = ["Background", "BandModel", "Subtraction", "open", "subtract_background"]
+
+if TYPE_CHECKING:
+    from arwatch.background import BandModel, Subtraction, subtract_background
+    from arwatch.fitsfile import open  # noqa: A004 -- read as arwatch.open
+    from arwatch.settings import Background
+
+_HOMES = {
+    "Background": "arwatch.settings",
+    "BandModel": "arwatch.background",
+    "Subtraction": "arwatch.background",
+    "open": "arwatch.fitsfile",
+    "subtract_background": "arwatch.background",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from where it lives (PEP 562)."""
+    from importlib import import_module  # noqa: PLC0415 -- only where something is loaded
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'arwatch' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,5 @@
+"""`python -m arwatch`."""
+
+from arwatch.cli import main
+
+main(prog_name="arwatch")

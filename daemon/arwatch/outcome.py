@@ -1,0 +1,87 @@
+"""A frame on its way through arwatch, and what became of it: light values that cross process borders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from arwatch.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A file whose bytes were all there when it was looked at."""
+
+    path: Path
+    size: int
+    """Bytes."""
+    mtime_ns: int
+    """Modification time, nanoseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a worker needs to know to process one frame."""
+
+    source: Settled
+    output: Path
+    root: Path
+    """Folder that the output must not leave through a symbolic link."""
+    settings: Settings
+    threads: int = 1
+    force: bool = False
+    """Process the frame also where its output is up to date."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sky:
+    """A band's sky, from the medians of its two meshes."""
+
+    level: float
+    """ADU."""
+    noise: float
+    """Standard deviation, ADU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """The output exists, complete, under its final name."""
+
+    output: Path
+    size: int
+    """Bytes of the output."""
+    red: Sky
+    green: Sky
+    blue: Sky
+    decode_s: float
+    subtract_s: float
+    write_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """Nothing to do."""
+
+    output: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsettled:
+    """The file changed, shrank or vanished while it was read: it goes back to settling."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """No output; `reason` is for the photographer, `code` for programs (see errors.py)."""
+
+    code: str
+    reason: str
+    retriable: bool
+
+
+Outcome: TypeAlias = Written | Skipped | Unsettled | Failed
