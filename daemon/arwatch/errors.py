@@ -55,6 +55,13 @@ class ReadError(FrameError):
     retriable = True
 
 
+class NoMemoryError(FrameError):
+    """The frame needs more memory than a worker may use, or than there is now."""
+
+    code = "memory"
+    retriable = True
+
+
 class WriteError(FrameError):
     """The output could not be written."""
 

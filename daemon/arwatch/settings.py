@@ -7,15 +7,13 @@ import hashlib
 import json
 import re
 import zoneinfo
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import tomli
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from arwatch.errors import SettingsError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LAYOUT = 1
 """Counts up when the same settings give other pixels or another file layout: older outputs are then renewed."""
@@ -29,6 +27,16 @@ Names = Annotated[tuple[str, ...], Field(strict=False)]
 def _odd(value: int) -> int:
     if value % 2 == 0:
         raise ValueError("must be odd")
+    return value
+
+
+def _folder(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("must not hold a NUL character")
+    try:
+        Path(value).expanduser()
+    except RuntimeError as error:
+        raise ValueError("the ~ stands for no home folder that is known here") from error
     return value
 
 
@@ -48,6 +56,9 @@ def _zone(value: str) -> str:
     return value
 
 
+Folder = Annotated[str, AfterValidator(_folder)]
+
+
 class Section(BaseModel):
     """A table of the settings file: unknown keys are errors, values never change."""
 
@@ -57,7 +68,7 @@ class Section(BaseModel):
 class Watch(Section):
     """Which folders are watched, and when a file counts as complete."""
 
-    folders: Names = ()
+    folders: Annotated[tuple[Folder, ...], Field(strict=False)] = ()
     patterns: Names = ("*.arw",)
     recursive: bool = False
     observer: Literal["auto", "native", "polling"] = "auto"
@@ -95,7 +106,7 @@ class Output(Section):
     suffix: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_part_of_a_name)] = (
         ".bkg_subtracted.fits"
     )
-    folder: str = ""
+    folder: Folder = ""
     profile: Literal["notebook", "siril"] = "notebook"
     image: Literal["primary", "extension"] | None = None
     """Which HDU holds the mosaic; None = as the profile has it."""
@@ -142,7 +153,7 @@ class Log(Section):
 class State(Section):
     """Where the ledger is kept."""
 
-    folder: str = ""
+    folder: Folder = ""
 
 
 class Camera(Section):

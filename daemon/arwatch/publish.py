@@ -1,0 +1,117 @@
+"""Files that appear complete or not at all: written under a hidden temporary name, synced, renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from arwatch.errors import NoSpaceError, WriteError
+
+PREFIX, SUFFIX = ".arwatch-", ".tmp"
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_SYNC = {errno.EINVAL, errno.EOPNOTSUPP}  # network file systems that cannot sync a folder
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file's name (without folder) is that of an output still being written."""
+    return name.startswith(PREFIX) and name.endswith(SUFFIX)
+
+
+@contextmanager
+def published(output: Path, *, within: Path | None = None) -> Iterator[BinaryIO]:
+    """Open a temporary file that becomes `output` when the block ends, and vanishes when it raises.
+
+    What was there under that name is replaced; a symbolic link itself is replaced, not what it points to.
+
+    Parameters
+    ----------
+    output
+        The final name; its folder exists.
+    within
+        The folder that the output's real place may not leave, whatever symbolic links say.
+
+    Raises
+    ------
+    NoSpaceError, WriteError
+        For every `OSError` of the file system, also those raised inside the block.
+    """
+    try:
+        with _folder(output.parent, within) as folder:
+            yield from _renamed(output.name, folder)
+    except OSError as error:
+        kind = NoSpaceError if error.errno in _FULL else WriteError
+        reason = error.strerror or str(error)
+        raise kind(f"{output.name} could not be written to {output.parent}: {reason}") from error
+
+
+def remove_stale(folder: Path) -> int:
+    """Remove what a power cut left of unfinished outputs; gives their number.
+
+    Files that a living process is writing are left alone.
+    """
+    removed = 0
+    with contextlib.suppress(OSError), _folder(folder, None) as fd:
+        for name in filter(is_temporary, os.listdir(fd)):  # noqa: PTH208 - of the folder that is open
+            with contextlib.suppress(OSError):
+                removed += _remove_if_stale(name, fd)
+    return removed
+
+
+@contextmanager
+def _folder(path: Path, within: Path | None) -> Iterator[int]:
+    real = path.resolve(strict=True)
+    if within is not None and not real.is_relative_to(within.resolve()):
+        raise OSError(errno.EXDEV, f"the folder lies outside {within}, behind a symbolic link")
+    fd = os.open(real, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _renamed(name: str, folder: int) -> Iterator[BinaryIO]:
+    temporary = f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(temporary, flags, 0o666, dir_fd=folder)
+    try:
+        with os.fdopen(fd, "w+b") as file:
+            with contextlib.suppress(OSError):  # only tells `remove_stale` that somebody is at work
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: int) -> None:
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+
+
+def _remove_if_stale(name: str, folder: int) -> bool:
+    if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        return False
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(name, dir_fd=folder)
+    finally:
+        os.close(fd)
+    return True
