@@ -1,0 +1,77 @@
+"""The disk governor: whether there is room for the next output, and when there will be none."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections import deque
+from pathlib import Path
+
+from arwatch.settings import Disk
+
+MIB = 1 << 20
+FIRST_GUESS = 4.0
+"""Bytes of output for a byte of source until one was written: float32 from the tightest raw storage."""
+RECENT = 20
+"""Frames that the rate is taken from."""
+LONGEST_WAIT_S = 300.0
+
+
+class Governor:
+    """Pauses work while the disk is low. The clock (monotonic seconds) and the free bytes are handed in."""
+
+    def __init__(self, settings: Disk) -> None:
+        self._settings = settings
+        self._ratio = FIRST_GUESS
+        self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
+        self._refused = 0
+        self._not_before = 0.0
+        self.paused = False
+        self.warned = False
+
+    def wanted(self, source_sizes: list[int]) -> int:
+        """Bytes that must be free for the outputs of these frames (sizes in bytes) to be begun."""
+        return self._settings.min_free_mib * MIB + int(self._ratio * sum(source_sizes))
+
+    def has_room(self, free: int, source_sizes: list[int], now: float) -> bool:
+        """Whether the last of these frames may be begun; the others are in work already."""
+        return now >= self._not_before and free >= self.wanted(source_sizes)
+
+    def wrote(self, source_size: int, output_size: int, now: float) -> None:
+        """Learn from an output."""
+        self._ratio = output_size / max(source_size, 1)
+        self._recent.append((now, output_size))
+        self._refused = 0
+
+    def refused(self, now: float) -> None:
+        """A write failed for lack of room that was not foreseen (a quota, another program): wait, ever longer."""
+        self._not_before = now + min(5.0 * 2**self._refused, LONGEST_WAIT_S)
+        self._refused += 1
+
+    def hours_left(self, free: int) -> float | None:
+        """Hours until the disk is low at the rate of the last frames; None: too little is known."""
+        if len(self._recent) < RECENT // 4:
+            return None
+        spell = self._recent[-1][0] - self._recent[0][0]
+        written = sum(size for _, size in list(self._recent)[1:])
+        if spell <= 0 or written <= 0:
+            return None
+        return max(0.0, free - self._settings.min_free_mib * MIB) / (written / spell) / 3600
+
+    def forecast(self, free: int) -> float | None:
+        """Hours left where that is little and was not told yet; told again only after it was well again."""
+        hours = self.hours_left(free)
+        low = hours is not None and hours < self._settings.warn_h
+        still_low = hours is not None and hours < 2 * self._settings.warn_h
+        told, self.warned = self.warned, low or (self.warned and still_low)
+        return hours if low and not told else None
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that this user can still write on the file system of a folder (or of its nearest ancestor)."""
+    try:
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return sys.maxsize  # it cannot be asked: the attempt to write tells what is wrong

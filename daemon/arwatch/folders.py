@@ -1,0 +1,60 @@
+"""Looking at files and folders: stat, listing, and which kind of file system it is."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arwatch.settle import Look
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def look(path: Path) -> Look | None:
+    """Size and time of a regular file; None where there is none."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return Look(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+
+
+def scan(folder: Path, wanted: Callable[[str], bool], *, recursive: bool) -> Iterator[tuple[Path, Look]]:
+    """Give the wanted files of a folder, oldest first, folder by folder; links to folders are not followed."""
+    found: list[tuple[int, str, int]] = []
+    below: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if recursive and not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+                    below.append(entry.name)
+                elif wanted(entry.name):
+                    seen = look(Path(entry.path))
+                    if seen is not None:
+                        found.append((seen.mtime_ns, entry.name, seen.size))
+    except OSError:
+        return  # it vanished meanwhile: `check` tells
+    for mtime_ns, name, size in sorted(found):
+        yield folder / name, Look(size, mtime_ns)
+    for name in sorted(below):
+        yield from scan(folder / name, wanted, recursive=True)
+
+
+def file_system(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
+    """Give the type of the file system that holds a path (`ext4`, `cifs`, ...); empty where unknown."""
+    try:
+        lines = mounts.read_bytes().splitlines()
+    except OSError:
+        return ""
+    real = path.resolve()
+    best, kind = -1, ""
+    for line in lines:
+        _, point, fs, *_ = line.split(b" ")
+        # the kernel writes space, tab, newline and backslash as \040, \011, \012, \134
+        place = Path(os.fsdecode(point.decode("unicode_escape").encode("latin-1")))
+        if real.is_relative_to(place) and len(place.parts) >= best:
+            best, kind = len(place.parts), os.fsdecode(fs)
+    return kind

@@ -1,0 +1,299 @@
+"""Worker processes: one pipe each, nothing shared.
+
+A process killed at any instant can hold no lock that another one needs (workers of multiprocessing's and
+Pebble's pools share a queue and its locks), so a crash, a hang or the kernel's out-of-memory killer costs one
+attempt of one frame. There is no thread and no polling: the service waits for the pipes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import resource
+import signal
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+
+from arwatch import machine
+from arwatch.errors import ArwatchError
+from arwatch.outcome import Failed, Job, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.context import ForkServerProcess
+    from pathlib import Path
+
+    from arwatch.settings import Workers
+
+START_S = 300.0
+"""A worker that has not reported ready by then (compiling included) hangs."""
+FIRST_DEATHS = 3
+"""So many workers in a row dying before they are ready: the installation is broken, not a frame."""
+LONGEST_PAUSE_S = 60.0
+"""Before another worker is tried where the machine refused some."""
+DEFAULT_MEMORY_MIB = 2048
+"""Bound on a worker's data: a 61-Mpx frame takes less than half of it."""
+
+
+class PoolError(ArwatchError):
+    """Workers cannot be started at all."""
+
+
+class Ready(NamedTuple):
+    """A worker has processed the test frame."""
+
+    seconds: float
+    """What loading or compiling took."""
+
+
+class Compiling(NamedTuple):
+    """A worker must compile the kernels first."""
+
+
+class Done(NamedTuple):
+    """A job's end."""
+
+    job: Job
+    outcome: Outcome
+
+
+class Lost(NamedTuple):
+    """A worker died or was stopped."""
+
+    reason: str
+    job: Job | None
+
+
+Report: TypeAlias = Ready | Compiling | Done | Lost
+
+
+class Pool(Protocol):
+    """What the service needs of workers, be they here or elsewhere."""
+
+    def free(self) -> int:
+        """How many jobs can be taken now."""
+
+    def busy(self) -> list[Job]:
+        """Give the jobs in work."""
+
+    def submit(self, job: Job) -> None:
+        """Start a job; `free` must not be 0."""
+
+    def handles(self) -> list[Connection]:
+        """What to wait for (multiprocessing.connection.wait) until there may be reports."""
+
+    def collect(self) -> Iterator[Report]:
+        """Give what has happened, end what is overdue, replace what has died."""
+
+    def sleep(self) -> float | None:
+        """Seconds until `collect` has to be called without any handle being ready."""
+
+    def close(self) -> None:
+        """End all workers at once."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: ForkServerProcess
+    pipe: Connection
+    deadline: float
+    """Monotonic seconds: when it counts as hanging."""
+    ready: bool = False
+    job: Job | None = None
+    jobs_done: int = 0
+
+
+class LocalPool:
+    """Processes on this machine, forked from a server that has the heavy libraries loaded.
+
+    Parameters
+    ----------
+    count : int
+        Workers.
+    timeout_s : float
+        Limit for one frame.
+    memory_mib : int
+        Bound on a worker's data (RLIMIT_DATA); 0 = `DEFAULT_MEMORY_MIB`.
+    renew_after : int
+        A worker is replaced after so many frames, whatever its libraries may have leaked.
+    cache : Path
+        Where compiled kernels are kept.
+    """
+
+    def __init__(self, count: int, *, timeout_s: float, memory_mib: int, renew_after: int, cache: Path) -> None:
+        self.timeout_s = timeout_s
+        self._count = count
+        self._memory = (memory_mib or DEFAULT_MEMORY_MIB) << 20
+        self._renew_after = renew_after
+        self._deaths = 0
+        self._once_ready = False
+        self._not_before = 0.0
+        self._workers: list[_Worker] = []
+        # read by the libraries when they are loaded, in the server: frames are spread over our own processes
+        # and threads, BLAS's would only fight with them
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["arwatch.pipeline"])
+
+    @classmethod
+    def from_settings(cls, settings: Workers, cache: Path) -> LocalPool:
+        """Make the pool that the settings ask for on this machine."""
+        return cls(
+            machine.worker_count(settings),
+            timeout_s=settings.timeout_s,
+            memory_mib=settings.memory_mib,
+            renew_after=settings.renew_after,
+            cache=cache,
+        )
+
+    def free(self) -> int:
+        """How many jobs can be taken now."""
+        return sum(worker.ready and worker.job is None for worker in self._workers)
+
+    def busy(self) -> list[Job]:
+        """Give the jobs in work."""
+        return [worker.job for worker in self._workers if worker.job is not None]
+
+    def submit(self, job: Job) -> None:
+        """Start a job; `free` must not be 0."""
+        worker = next(w for w in self._workers if w.ready and w.job is None)
+        worker.job, worker.deadline = job, time.monotonic() + self.timeout_s
+        # a worker that has just died is found by `collect`, with its job
+        with contextlib.suppress(OSError):
+            worker.pipe.send(job)
+
+    def handles(self) -> list[Connection]:
+        """Pipes of the workers."""
+        return [worker.pipe for worker in self._workers]
+
+    def sleep(self) -> float | None:
+        """Seconds until the next worker counts as hanging."""
+        now = time.monotonic()
+        if len(self._workers) < self._wanted():
+            return max(0.0, self._not_before - now)
+        due = [w.deadline for w in self._workers if w.job is not None or not w.ready]
+        return max(0.0, min(due) - now) if due else None
+
+    def collect(self) -> Iterator[Report]:
+        """Give what has happened; dead, hanging and worn-out workers are replaced.
+
+        Raises
+        ------
+        PoolError
+            Workers die before they are ready, again and again.
+        """
+        for worker in list(self._workers):
+            yield from self._hear(worker)
+        while len(self._workers) < self._wanted() and time.monotonic() >= self._not_before:
+            try:
+                self._workers.append(self._start())
+            except (OSError, EOFError) as error:  # the fork server died, or the machine has no room for a process
+                self._died(f"cannot be started: {error}")
+                return
+
+    def close(self) -> None:
+        """End all workers at once."""
+        for worker in self._workers:
+            _end(worker)
+        self._workers.clear()
+
+    def _wanted(self) -> int:
+        """One worker until it is ready: if kernels must be compiled, then once."""
+        return self._count if any(worker.ready for worker in self._workers) else 1
+
+    def _hear(self, worker: _Worker) -> Iterator[Report]:
+        try:
+            while worker.pipe.poll():
+                message = worker.pipe.recv()
+                if isinstance(message, Compiling):
+                    yield message
+                elif isinstance(message, Ready):
+                    worker.ready, self._once_ready, self._deaths = True, True, 0
+                    yield message
+                elif worker.job is not None:
+                    job, worker.job, worker.jobs_done = worker.job, None, worker.jobs_done + 1
+                    if worker.jobs_done >= self._renew_after:
+                        self._retire(worker)
+                    yield Done(job, message)
+                    if worker not in self._workers:
+                        return
+        except (EOFError, OSError):
+            yield from self._bury(worker, None)
+            return
+        if (worker.job is not None or not worker.ready) and time.monotonic() >= worker.deadline:
+            yield from self._bury(worker, f"took longer than {self.timeout_s:g} s and was stopped")
+
+    def _bury(self, worker: _Worker, why: str | None) -> Iterator[Report]:
+        """Replace a worker that died (or, with `why`, is stopped now); its job is given back as failed."""
+        self._retire(worker)
+        reason = f"the worker {why or _death(worker.process.exitcode)}"
+        if not worker.ready:
+            self._died(reason)
+        yield Lost(reason, worker.job)
+        if worker.job is not None:
+            code = "timeout" if why else "worker_lost"
+            yield Done(worker.job, Failed(code=code, reason=reason, retriable=True))
+
+    def _died(self, reason: str) -> None:
+        """Count a worker that never got ready: at first that is the installation's fault, later the machine's."""
+        self._deaths += 1
+        if self._deaths >= FIRST_DEATHS and not self._once_ready:
+            raise PoolError(f"workers cannot start: {reason}; run `arwatch check`")
+        self._not_before = time.monotonic() + min(2.0**self._deaths, LONGEST_PAUSE_S) if self._once_ready else 0.0
+
+    def _retire(self, worker: _Worker) -> None:
+        _end(worker)
+        self._workers.remove(worker)
+
+    def _start(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(theirs, self._memory), daemon=True, name="arwatch-worker")
+        process.start()
+        theirs.close()
+        return _Worker(process, ours, time.monotonic() + START_S)
+
+
+def _end(worker: _Worker) -> None:
+    """Kill it: a stopped (SIGSTOP) or hanging process heeds nothing else, and an idle one loses nothing."""
+    worker.pipe.close()
+    worker.process.kill()
+    worker.process.join(10.0)
+
+
+def _death(exit_code: int | None) -> str:
+    if exit_code is None or exit_code >= 0:
+        return "ended by itself"
+    name = signal.Signals(-exit_code).name
+    hint = ", perhaps for lack of memory" if exit_code == -signal.SIGKILL else ", most likely a crash in the decoder"
+    return f"was killed ({name}{hint})"
+
+
+def _serve(pipe: Connection, memory: int) -> None:
+    """Be a worker: get warm, then one job after the other until the service goes away."""
+    _with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the service decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    from arwatch import pipeline  # noqa: PLC0415 -- the service must not load it
+
+    began = time.monotonic()
+    if not pipeline.is_warm():
+        pipe.send(Compiling())
+    pipeline.warm_up()
+    pipe.send(Ready(time.monotonic() - began))
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            pipe.send(pipeline.process(pipe.recv()))
+
+
+def _with_parent() -> None:
+    """Die when the fork server does, which dies with the service: no orphan goes on writing (prctl(2))."""
+    pr_set_pdeathsig = 1
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)

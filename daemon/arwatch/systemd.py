@@ -1,0 +1,51 @@
+"""Talking to systemd: readiness, status, watchdog (sd_notify(3)), journal; silent where there is no systemd."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+
+
+def notify(**state: str) -> None:
+    """Send assignments such as READY="1" to the service manager, if one listens."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    message = "\n".join(f"{key}={value}" for key, value in state.items()).encode("utf-8", "replace")
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as s:
+        s.sendto(message, address)
+
+
+def watchdog_s() -> float | None:
+    """Seconds within which the manager wants to hear from this process; None: it does not."""
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    text = os.environ.get("WATCHDOG_USEC", "")
+    return int(text) / 1e6 if text.isdecimal() and int(text) > 0 else None
+
+
+def stderr_is_journal() -> bool:
+    """Whether stderr leads to the journal (systemd.exec(5) on JOURNAL_STREAM)."""
+    try:
+        found = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+def write_journal(**fields: str) -> bool:
+    """Write an entry with its own fields (systemd.io/JOURNAL_NATIVE_PROTOCOL); False where that was not possible."""
+    message = bytearray()
+    for name, value in fields.items():
+        data = value.encode("utf-8", "backslashreplace")
+        message += name.encode() + b"\n" + len(data).to_bytes(8, "little") + data + b"\n"
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as s:
+            s.sendto(message, "/run/systemd/journal/socket")
+    except OSError:
+        return False
+    return True

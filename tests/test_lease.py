@@ -1,0 +1,91 @@
+import json
+import multiprocessing
+import os
+import time
+
+import pytest
+
+from arwatch import lease
+
+OTHER_HOST = {"host": "observatory", "machine": "m", "boot": "b", "processes": "x", "pid": 7, "began": "1"}
+
+
+def holder(folder, ready, leave):
+    lease.acquire(folder)
+    ready.set()
+    leave.wait(60)
+
+
+@pytest.fixture
+def other(tmp_path):
+    """Another live process that has the lease."""
+    context = multiprocessing.get_context("spawn")
+    ready, leave = context.Event(), context.Event()
+    process = context.Process(target=holder, args=(tmp_path, ready, leave))
+    process.start()
+    assert ready.wait(60)
+    yield process
+    leave.set()
+    process.join()
+
+
+def test_a_live_process_keeps_its_lease(tmp_path, other):
+    with pytest.raises(lease.LeaseError, match=f"process {other.pid}"):
+        lease.acquire(tmp_path)
+
+
+def test_a_killed_process_leaves_nothing_to_wait_for(tmp_path, other):
+    other.kill()
+    other.join()
+    lease.acquire(tmp_path)
+
+
+def test_ours_can_be_renewed_and_given_back(tmp_path):
+    lease.acquire(tmp_path)
+    lease.acquire(tmp_path)
+    lease.release(tmp_path)
+    assert not (tmp_path / lease.NAME).exists()
+
+
+def test_another_s_lease_is_not_given_back(tmp_path, other):
+    lease.release(tmp_path)
+    with pytest.raises(lease.LeaseError):
+        lease.acquire(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"null", b'{"host": 3}'])
+def test_a_broken_file_holds_nobody_up(tmp_path, content):
+    (tmp_path / lease.NAME).write_bytes(content)
+    lease.acquire(tmp_path)
+
+
+@pytest.mark.parametrize(("age_s", "held"), [(0.0, True), (lease.BELIEVED_S + 60.0, False)])
+def test_another_host_is_believed_as_long_as_it_renews(tmp_path, age_s, held):
+    path = tmp_path / lease.NAME
+    path.write_text(json.dumps(OTHER_HOST))
+    told = time.time() - age_s
+    os.utime(path, (told, told))
+    if held:
+        with pytest.raises(lease.LeaseError, match="observatory"):
+            lease.acquire(tmp_path)
+    else:
+        lease.acquire(tmp_path)
+
+
+def test_a_power_cut_leaves_nothing_to_wait_for(tmp_path, monkeypatch):
+    lease.acquire(tmp_path)
+    mine = lease._myself() | {"machine": "m"}
+    monkeypatch.setattr(lease, "_myself", lambda: mine)
+    (tmp_path / lease.NAME).write_text(json.dumps(mine | {"boot": "the one before"}))
+    lease.acquire(tmp_path)
+
+
+def test_a_symbolic_link_is_not_written_through(tmp_path):
+    target = tmp_path / "target"
+    target.write_text("precious")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / lease.NAME).symlink_to(target)
+    with pytest.raises(OSError, match="symbolic|loop|levels"):
+        lease.acquire(folder)
+    assert target.read_text() == "precious"

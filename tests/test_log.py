@@ -1,0 +1,117 @@
+import io
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from arwatch.log import EVENTS, ConsoleRenderer, Log, printable
+from arwatch.settings import Log as LogSettings
+
+WRITTEN = {
+    "frame": "DSC00001.ARW",
+    "path": "/captures/DSC00001.ARW",
+    "output": "/captures/DSC00001.bkg_subtracted.fits",
+    "red_level": 812.31,
+    "red_noise": 9.1,
+    "green_level": 1404.2,
+    "green_noise": 12.4,
+    "blue_level": 963.0,
+    "blue_noise": 10.0,
+    "decode_s": 0.31,
+    "subtract_s": 0.52,
+    "write_s": 0.2,
+    "since_complete_s": 3.2,
+    "waiting": 3,
+}
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def line(form, event, stream=None, level="info", **facts):
+    stream = stream or io.StringIO()
+    Log(LogSettings(format=form, level=level), stream)(event, **facts)
+    return stream.getvalue()
+
+
+def test_json_is_one_object_a_line_with_utc_time():
+    text = line("json", "frame.written", **WRITTEN)
+    assert text.endswith("}\n")
+    assert text.count("\n") == 1
+    event = json.loads(text)
+    assert event.items() >= WRITTEN.items()
+    assert (event["event"], event["level"]) == ("frame.written", "info")
+    assert datetime.fromisoformat(event["time"]).utcoffset().total_seconds() == 0
+
+
+def test_the_console_line_fits_a_terminal_of_80_columns():
+    text = line("console", "frame.written", **WRITTEN)
+    assert text[8:] == " frame.written   DSC00001.ARW R 812±9 G 1404±12 B 963±10 1.0s 3 wait\n"
+    assert len(text) <= 80
+
+
+@pytest.mark.parametrize(("stream", "is_json"), [(io.StringIO, True), (Terminal, False)])
+def test_auto_is_for_people_on_a_terminal(stream, is_json):
+    assert line("auto", "service.stopped", stream(), written=1).startswith("{") is is_json
+
+
+@pytest.mark.parametrize(
+    ("event", "prefix"), [("frame.failed", "<3>{"), ("watch.lost", "<4>{"), ("frame.written", "<6>{")]
+)
+def test_the_journal_gets_a_priority(monkeypatch, event, prefix):
+    monkeypatch.setenv("JOURNAL_STREAM", "8:1")
+    assert line("json", event, **WRITTEN).startswith(prefix)
+
+
+def test_only_terminals_get_colour(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[31m" in line("console", "frame.failed", Terminal(), frame="a", reason="b")
+    assert "\x1b" not in line("console", "frame.failed", frame="a", reason="b")
+
+
+def test_a_name_cannot_steer_the_terminal():
+    text = line("console", "frame.failed", Terminal(), frame="a\x1b[2J\n\udcff.ARW", reason="x\x07y")
+    assert text.count("\x1b") == 2, "only our own colour"
+    assert text.count("\n") == 1
+    assert r"a\x1b[2J\n\udcff.ARW" in text
+    assert r"x\x07y" in text
+
+
+def test_undecodable_names_are_valid_json():
+    assert json.loads(line("json", "frame.seen", frame="\udcff.ARW"))["frame"] == "\udcff.ARW"
+
+
+def test_the_level_is_kept_to():
+    assert line("json", "frame.written", level="warning", **WRITTEN) == ""
+    assert line("json", "frame.failed", level="warning", reason="x")
+
+
+def test_an_event_that_is_not_on_the_list_is_a_mistake():
+    with pytest.raises(KeyError):
+        line("json", "frame.exploded")
+
+
+def test_a_closed_terminal_ends_nothing():
+    stream = io.StringIO()
+    log = Log(LogSettings(format="json"), stream)
+    stream.close()
+    log("frame.seen", frame="a")
+
+
+def test_long_names_are_shortened_for_people():
+    text = ConsoleRenderer(colour=False)(None, "", {"event": "frame.seen", "frame": "x" * 250 + ".ARW"})
+    assert len(text) <= 80
+    assert text.endswith(".ARW")
+
+
+def test_printable_leaves_ordinary_names_alone():
+    assert printable("Große Öse 星.ARW") == "Große Öse 星.ARW"
+
+
+def test_the_readme_documents_every_event():
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    for name in EVENTS:
+        assert f"`{name}`" in readme
