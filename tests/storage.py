@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from arwatch.container import DATA_OFFSET, arw_bytes, assemble, picture_tags, strip_tags
+from arwatch.arwfile.writing import DATA_OFFSET, arw_bytes, assemble, picture_tags, strip_tags
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

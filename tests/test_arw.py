@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import storage
-from arwatch import arw, tables
-from arwatch.container import DATA_OFFSET, assemble, exif_tags, picture_tags, strip_tags, tiff_header
+from arwatch import arw
+from arwatch.arwfile import tables
+from arwatch.arwfile.writing import DATA_OFFSET, assemble, exif_tags, picture_tags, strip_tags, tiff_header
 from arwatch.errors import (
     DamagedError,
     FrameError,

@@ -14,7 +14,7 @@ import numpy as np
 import rawpy
 import tifffile
 
-from arwatch import content, tables
+from arwatch.arwfile import content, tables
 from arwatch.errors import DamagedError, FrameError, IncompleteError, NoMemoryError, ReadError, UnsupportedError
 from arwatch.frame import Exposure, Frame
 

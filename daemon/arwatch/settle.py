@@ -77,7 +77,7 @@ class Settling:
         path -> Look, or None where there is no such regular file.
     needed : callable
         path, size -> length that the file's own tables promise; raises FrameError where it never can be a
-        frame (`arwatch.tables.needed_length`). Asked once for each look that has become quiet.
+        frame (`arwatch.arwfile.tables.needed_length`). Asked once for each look that has become quiet.
     """
 
     def __init__(

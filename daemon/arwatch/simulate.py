@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from arwatch.container import arw_bytes, colors_of, write_arw
+from arwatch.arwfile.writing import arw_bytes, colors_of, write_arw
 from arwatch.frame import Exposure
 
 __all__ = [

@@ -35,7 +35,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import storage
-from arwatch import arw, tables
+from arwatch import arw
+from arwatch.arwfile import tables
 from arwatch.errors import FrameError, IncompleteError
 from arwatch.simulate import Scene, render
 

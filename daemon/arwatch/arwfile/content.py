@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 import numpy as np
 
-from arwatch import ljpeg
+from arwatch.arwfile import ljpeg
 from arwatch.errors import DamagedError, IncompleteError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from arwatch.tables import RawImage
+    from arwatch.arwfile.tables import RawImage
 
     Ints: TypeAlias = NDArray[np.int64]
 
