@@ -287,9 +287,18 @@ def _serve(pipe: Connection, memory: int) -> None:
         pipe.send(Compiling())
     pipeline.warm_up()
     pipe.send(Ready(time.monotonic() - began))
+    _hush()
     with contextlib.suppress(EOFError, OSError):
         while True:
             pipe.send(pipeline.process(pipe.recv()))
+
+
+def _hush() -> None:
+    """Drop what native libraries print (LibRaw: "data corrupted at ..."): the log is the service's, line by line."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
 
 
 def _with_parent() -> None:

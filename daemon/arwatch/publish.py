@@ -48,9 +48,21 @@ def published(output: Path, *, within: Path | None = None) -> Iterator[BinaryIO]
         with _folder(output.parent, within) as folder:
             yield from _renamed(output.name, folder)
     except OSError as error:
-        kind = NoSpaceError if error.errno in _FULL else WriteError
-        reason = error.strerror or str(error)
-        raise kind(f"{output.name} could not be written to {output.parent}: {reason}") from error
+        raise _explained(error, output) from error
+
+
+def make_folder(output: Path, within: Path) -> None:
+    """Make the folder of an output, unless a symbolic link leads it out of `within`.
+
+    Raises
+    ------
+    NoSpaceError, WriteError
+    """
+    try:
+        _check(output.parent.resolve(), within)
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _explained(error, output) from error
 
 
 def remove_stale(folder: Path) -> int:
@@ -69,13 +81,23 @@ def remove_stale(folder: Path) -> int:
 @contextmanager
 def _folder(path: Path, within: Path | None) -> Iterator[int]:
     real = path.resolve(strict=True)
-    if within is not None and not real.is_relative_to(within.resolve()):
-        raise OSError(errno.EXDEV, f"the folder lies outside {within}, behind a symbolic link")
+    if within is not None:
+        _check(real, within)
     fd = os.open(real, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         yield fd
     finally:
         os.close(fd)
+
+
+def _check(real: Path, within: Path) -> None:
+    if not real.is_relative_to(within.resolve()):
+        raise OSError(errno.EXDEV, f"the folder lies outside {within}, behind a symbolic link")
+
+
+def _explained(error: OSError, output: Path) -> WriteError:
+    kind = NoSpaceError if error.errno in _FULL else WriteError
+    return kind(f"{output.name} could not be written to {output.parent}: {error.strerror or error}")
 
 
 def _renamed(name: str, folder: int) -> Iterator[BinaryIO]:

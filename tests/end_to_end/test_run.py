@@ -1,0 +1,158 @@
+"""Frames land, FITS appear: the installed daemon on real files."""
+
+import os
+import shutil
+import signal
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from arwatch import arw
+from arwatch.background.reference import subtract_background_reference
+from arwatch.simulate import Scene, arw_bytes, camera, render, write_arw
+from end_to_end.programs import daemon
+
+SMALL = Scene(height=300, width=400, stars=20)
+FRAMES = os.environ.get("ARWATCH_FRAMES")
+
+
+def output_of(path):
+    return path.with_name(path.stem + ".bkg_subtracted.fits")
+
+
+def assert_equals_reference(path, output=None):
+    frame = arw.read(path)
+    expected = subtract_background_reference(frame.mosaic, frame.colors).mosaic
+    with fits.open(output or output_of(path)) as hdus:
+        assert hdus[0].data is None
+        assert {"DATE", "PATH"} <= set(hdus[0].header)
+        assert hdus[1].data.dtype == ">f4"
+        np.testing.assert_allclose(hdus[1].data, expected, rtol=0, atol=0.02)
+
+
+def trickle(path, data, chunks=20):
+    """Write as a download does: under the final name, with pauses; the pauses are those of flushing to disk."""
+    with path.open("wb") as file:
+        for start in range(0, len(data), -(-len(data) // chunks)):
+            file.write(data[start : start + -(-len(data) // chunks)])
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def test_arrivals_of_all_kinds(tmp_path):
+    night = tmp_path / "night"
+    night.mkdir()
+    shot = render(SMALL)
+    write_arw(night / "before.ARW", shot.mosaic)
+    with daemon(tmp_path, night) as running:
+        running.wait_for("frame.written", frame="before.ARW")
+        trickle(night / "chunks.ARW", arw_bytes(render(SMALL, 2).mosaic))
+        hidden = night / ".renamed.ARW.Xa3f2K"
+        write_arw(hidden, render(SMALL, 3).mosaic)
+        (night / "bad.ARW").write_text("this is a shopping list")
+        hidden.rename(night / "renamed.arw")
+        (night / "picture.JPG").write_bytes(b"\xff\xd8\xff")
+        for name in ("chunks.ARW", "renamed.arw"):
+            (written,) = running.wait_for("frame.written", frame=name)
+            assert written["path"] == str(night / name)
+            assert written["output"] == str(output_of(night / name))
+            assert 900 < written["red_level"] < 1000
+            assert 5 < written["green_noise"] < 80
+            assert 0.3 <= written["since_complete_s"] < 30
+        (failed,) = running.wait_for("frame.failed", frame="bad.ARW")
+        assert failed["code"] == "not_raw"
+        assert running.stop() == 0
+    for path in (night / "before.ARW", night / "chunks.ARW", night / "renamed.arw"):
+        assert_equals_reference(path)
+        own = [event["event"] for event in running.events if event.get("frame") == path.name]
+        assert own == ["frame.seen", "frame.settled", "frame.written"]
+    assert running.events[-1]["event"] == "service.stopped"
+    assert (running.events[-1]["written"], running.events[-1]["failed"]) == (3, 1)
+    assert {path.name for path in night.iterdir() if path.name.startswith(".")} == set()
+
+
+def test_sigterm_in_the_middle_of_a_frame_finishes_it(tmp_path):
+    night = tmp_path / "night"
+    night.mkdir()
+    shot = render(Scene(height=2848, width=4272))
+    with daemon(tmp_path, night, settings="[workers]\ncount = 1\nthreads = 1\n") as running:
+        for name in ("a.ARW", "b.ARW"):
+            write_arw(night / name, shot.mosaic)
+        running.wait_for("frame.settled", count=2)
+        assert running.stop() == 0
+    (stopping,) = running.named("service.stopping")
+    assert stopping["in_work"] == 1
+    assert len(running.named("frame.written")) == 1
+    with fits.open(running.named("frame.written")[0]["output"]) as hdus:
+        assert hdus[1].data.shape == (2848, 4272)
+    with daemon(tmp_path, night) as running:
+        running.wait_for("frame.written")
+        running.stop()
+    assert all(output_of(night / name).exists() for name in ("a.ARW", "b.ARW"))
+
+
+def test_a_restart_does_nothing_twice_and_new_settings_renew(tmp_path):
+    night = tmp_path / "night"
+    list(camera(night, frames=2, scene=SMALL))
+    with daemon(tmp_path, night) as running:
+        running.wait_for("frame.written", count=2)
+        running.stop()
+    with daemon(tmp_path, night) as running:
+        running.wait_for("service.ready")
+        assert running.stop() == 0
+    assert not [event for event in running.events if event["event"].startswith("frame.")]
+    with daemon(tmp_path, night, settings="[background]\nbox_size = 50\n") as running:
+        running.wait_for("frame.written", count=2)
+        running.stop()
+    shutil.rmtree(tmp_path / "state")
+    with daemon(tmp_path, night, settings="[background]\nbox_size = 50\n") as running:
+        running.wait_for("frame.skipped", count=2)
+        running.stop()
+    assert running.named("ledger.created")
+
+
+def test_nothing_partial_is_ever_visible(tmp_path):
+    """Whatever a reader finds under a final name at any moment is whole."""
+    night = tmp_path / "night"
+    night.mkdir()
+    seen, stop = [], threading.Event()
+
+    def read_all_the_time():
+        while not stop.is_set():
+            for path in night.glob("*.fits"):
+                with fits.open(path) as hdus:
+                    seen.append(hdus[1].data.shape)
+
+    reader = threading.Thread(target=read_all_the_time)
+    with daemon(tmp_path, night) as running:
+        reader.start()
+        list(camera(night, frames=6, scene=SMALL))
+        running.wait_for("frame.written", count=6)
+        stop.set()
+        reader.join()
+        running.stop()
+    assert set(seen) == {(300, 400)}
+
+
+@pytest.mark.skipif(not FRAMES, reason="ARWATCH_FRAMES is not set")
+@pytest.mark.timeout(300)
+def test_the_frames_of_others(tmp_path):
+    night = tmp_path / "night"
+    night.mkdir()
+    frames = sorted(Path(FRAMES).glob("*.[aA][rR][wW]"))
+    foreign = sorted(Path(FRAMES, "foreign").glob("*.arw"))
+    assert frames
+    assert foreign
+    with daemon(tmp_path, night, settings="[watch]\nsettle_s = 0.3\ngive_up_s = 3.0\n") as running:
+        for path in (*frames, *foreign):
+            trickle(night / path.name, path.read_bytes())
+        running.wait_for("frame.written", count=len(frames))
+        running.wait_for("frame.failed", count=len(foreign))
+        assert running.stop(signal.SIGINT) == 0
+    assert {event["frame"] for event in running.named("frame.failed")} == {path.name for path in foreign}
+    for path in frames:
+        if path.stat().st_size < 10e6:  # the large ones are compared by the engine's own tests
+            assert_equals_reference(night / path.name)

@@ -1,0 +1,17 @@
+import subprocess
+import sys
+
+HEAVY = ["astropy", "numba", "numpy", "photutils", "rawpy", "scipy", "tifffile"]
+
+
+def test_the_long_lived_process_stays_light():
+    program = f"import sys, arwatch.cli, arwatch.service; print([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names_are_found_where_they_are_promised():
+    import arwatch
+
+    for name in arwatch.__all__:
+        assert getattr(arwatch, name) is not None
