@@ -1,0 +1,278 @@
+"""The commands: arguments in, exit code out."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from arwatch import __version__
+from arwatch.errors import ArwatchError, SettingsError
+from arwatch.settings import Settings, load
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EX_CONFIG = 78
+"""sysexits.h: the settings cannot be used; systemd does not start the service again."""
+
+CONFIG = click.option(
+    "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings, as in config.example.toml."
+)
+PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+
+
+class Size(click.ParamType[tuple[int, int]]):
+    """HEIGHTxWIDTH in pixels."""
+
+    name = "HxW"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Read `4024x6024`."""
+        found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", str(value).lower())
+        if not found or min(int(found[1]), int(found[2])) < SMALLEST:
+            self.fail(f"{value!r} is no size: HEIGHTxWIDTH, each {SMALLEST} or more, such as 4024x6024", param, ctx)
+        return int(found[1]), int(found[2])
+
+
+SMALLEST = 32
+SIZE = Size()
+
+
+class Commands(click.Group):
+    """Turns what arwatch can explain into a message and an exit code; no user sees a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            click.echo(f"arwatch: {error}", err=True)
+            ctx.exit(EX_CONFIG)
+        except ArwatchError as error:
+            click.echo(f"arwatch: {error}", err=True)
+            ctx.exit(1)
+        except OSError as error:
+            click.echo(f"arwatch: {error.filename or ''}: {error.strerror or error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.version_option(__version__, prog_name="arwatch")
+def main() -> None:
+    """Watch for Sony ARW frames and remove their sky background, band by band.
+
+    \b
+    Try it without a camera:   arwatch demo
+    Watch a folder:            arwatch run ~/captures
+    Process a finished night:  arwatch process ~/captures/2026-11-21
+    """
+
+
+@main.command()
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
+@CONFIG
+def run(folders: Sequence[Path], config: Path | None) -> None:
+    """Watch FOLDERS until SIGTERM or Ctrl-C; frames become FITS files beside them.
+
+    Frames that are there already and have no up-to-date output are processed
+    too. Without FOLDERS, those of the settings are watched.
+
+    \b
+    Example: arwatch run ~/captures --config ~/arwatch.toml
+    """
+    from arwatch.log import Log
+    from arwatch.service import Service
+
+    def read() -> Settings:
+        settings = load(config)
+        if folders:
+            watch = settings.watch.model_copy(update={"folders": tuple(str(f.absolute()) for f in folders)})
+            settings = settings.model_copy(update={"watch": watch})
+        if not settings.watch.folders:
+            raise SettingsError("no folder to watch: name one, or set [watch] folders in a file given by --config")
+        return settings
+
+    settings = read()
+    sys.exit(Service(settings, read, Log(settings.log)).run())
+
+
+@main.command()
+@PATHS
+@CONFIG
+@click.option("--force", is_flag=True, help="Process also where the output is up to date.")
+def process(paths: Sequence[Path], config: Path | None, *, force: bool) -> None:
+    """Process files and folders once; exit code 1 if any frame failed.
+
+    \b
+    Example: arwatch process ~/captures/2026-11-21 DSC00001.ARW
+    """
+    from arwatch import batch
+
+    settings = load(config)
+    sys.exit(1 if batch.process(batch.find(paths, settings), settings, force=force) else 0)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--frames", default=10, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("--interval", default=5.0, show_default=True, type=click.FloatRange(0), help="Seconds between frames.")
+@click.option("--size", default="4024x6024", show_default=True, type=SIZE, help="Height x width, pixels.")
+@click.option("--slow", is_flag=True, help="Write in chunks over seconds, as a download does.")
+@click.option("--truth", is_flag=True, help="Save each frame's true sky and stars beside it (.npz).")
+def simulate(folder: Path, frames: int, interval: float, size: tuple[int, int], *, slow: bool, truth: bool) -> None:
+    """Be a camera: write realistic frames into FOLDER, one after the other.
+
+    \b
+    Example: arwatch simulate ~/captures --frames 20 --interval 10 --slow
+    """
+    from arwatch import simulate as camera
+
+    scene = camera.tonight(*size)
+    for path in camera.camera(folder, frames=frames, interval_s=interval, scene=scene, slow=slow, truth=truth):
+        click.echo(path)
+
+
+@main.command()
+@click.option("--frames", default=5, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("--size", default="1000x1500", show_default=True, type=SIZE, help="Height x width, pixels.")
+@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Where; a new folder otherwise.")
+def demo(frames: int, size: tuple[int, int], folder: Path | None) -> None:
+    """Show the main job without a camera: simulated frames, the real daemon.
+
+    \b
+    Example: arwatch demo --frames 3
+    """
+    from arwatch import demo as show
+
+    sys.exit(1 if show.demo(folder, frames, size) else 0)
+
+
+@main.command()
+@CONFIG
+def check(config: Path | None) -> None:
+    """Say whether settings and machine are ready, and what to do if not.
+
+    The kernels are compiled here if they are not in the cache yet.
+
+    \b
+    Example: arwatch check --config /etc/arwatch/arwatch.toml
+    """
+    from arwatch import check as checks
+
+    sys.exit(1 if checks.check(load(config)) else 0)
+
+
+@main.command()
+@PATHS
+@CONFIG
+def verify(paths: Sequence[Path], config: Path | None) -> None:
+    """Compare engine and photutils on your own frames: difference, time, memory.
+
+    \b
+    Example: arwatch verify DSC00001.ARW
+    """
+    from arwatch import batch
+    from arwatch import verify as compare
+
+    settings = load(config)
+    frames = [found.path for found in batch.find(paths, settings)]
+    sys.exit(1 if compare.verify(frames, settings.background) else 0)
+
+
+@main.command()
+@click.argument("fits", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Instead of FITS with .raw.fits for .fits.")
+def restore(fits: Path, output: Path | None) -> None:
+    """Undo a subtraction: write the raw mosaic of an arwatch FITS file.
+
+    \b
+    Example: arwatch restore DSC00001.bkg_subtracted.fits
+    """
+    from arwatch import fitsfile
+
+    stem = fits.name.removesuffix(".fz").removesuffix(".fits")
+    target = output or fits.with_name(f"{stem}.raw.fits")
+    fitsfile.restore_file(fits, target)
+    click.echo(target)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--all", "everything", is_flag=True, help="All failed frames.")
+@CONFIG
+def retry(paths: Sequence[Path], config: Path | None, *, everything: bool) -> None:
+    """Let failed frames be tried again, at the daemon's next scan or start.
+
+    \b
+    Example: arwatch retry --all --config /etc/arwatch/arwatch.toml
+    """
+    from arwatch import ledger, machine
+
+    if bool(paths) == everything:
+        raise click.UsageError("name the frames to try again, or give --all")
+    book = ledger.Ledger(machine.state_folder(load(config).state))
+    failed = [entry.path for entry in book.entries("failed")]
+    chosen = failed if everything else [path for path in (p.absolute() for p in paths) if path in set(failed)]
+    for path in chosen:
+        book.forget(path)
+    book.close()
+    click.echo(f"{len(chosen)} of {len(failed)} failed frames will be tried again")
+    sys.exit(0 if everything or len(chosen) == len(paths) else 1)
+
+
+USER = click.option("--user", is_flag=True, help="The service of your own account, not the system's.")
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, do nothing.")
+
+
+@main.command()
+@USER
+@CONFIG
+@DRY_RUN
+def install_service(config: Path | None, *, user: bool, dry_run: bool) -> None:
+    """Install arwatch as a systemd service.
+
+    The settings are /etc/arwatch/arwatch.toml (with --user:
+    ~/.config/arwatch/arwatch.toml); they are made if there are none. Another
+    name, such as --config north.toml, makes an instance: arwatch@north.
+
+    \b
+    Example: sudo arwatch install-service
+    """
+    from arwatch import install
+
+    install.install(config, user=user, dry=dry_run)
+
+
+@main.command()
+@USER
+@CONFIG
+@DRY_RUN
+def uninstall_service(config: Path | None, *, user: bool, dry_run: bool) -> None:
+    """Stop the systemd service and take it away; settings and ledger stay.
+
+    \b
+    Example: sudo arwatch uninstall-service
+    """
+    from arwatch import install
+
+    install.uninstall(config, user=user, dry=dry_run)
+
+
+@main.command()
+@USER
+@click.option("--unit", default="arwatch", show_default=True, help="Or an instance: arwatch@NAME.")
+@click.option("-n", "--lines", default=20, show_default=True, type=click.IntRange(0), help="Events of before.")
+@click.option("--no-follow", is_flag=True, help="End after these.")
+def logs(unit: str, lines: int, *, user: bool, no_follow: bool) -> None:
+    """Follow a service's journal in readable form.
+
+    \b
+    Example: arwatch logs -n 100
+    """
+    from arwatch import journal
+
+    sys.exit(journal.show(unit, user=user, lines=lines, follow=not no_follow))

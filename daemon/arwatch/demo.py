@@ -1,0 +1,110 @@
+"""`arwatch demo`: a simulated camera and the real daemon on a new folder."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from arwatch import simulate
+from arwatch.errors import ArwatchError
+from arwatch.ledger import Entry, Ledger
+from arwatch.outcome import Failed, Outcome, Sky, Written
+from arwatch.report import Row, outcome_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATIENCE_S = 300.0
+"""The kernels may have to be compiled first."""
+
+
+def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
+    """Show the main job once; gives the number of frames that did not become FITS."""
+    home = folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="arwatch-demo-"))
+    captures, state = home / "captures", home / "state"
+    captures.mkdir(parents=True, exist_ok=True)
+    settings = home / "arwatch.toml"
+    settings.write_text(
+        f'[watch]\nsettle_s = 1.0\n[log]\nformat = "console"\n[state]\nfolder = {_quoted(state)}\n', encoding="utf-8"
+    )
+    console = Console()
+    console.print(f"A simulated camera takes {frames} frames into {captures};", highlight=False, soft_wrap=True)
+    console.print("arwatch watches that folder. Its log, as it happens:\n", highlight=False)
+    began = time.monotonic()
+    command = [sys.executable, "-m", "arwatch", "run", str(captures), "--config", str(settings)]
+    daemon = subprocess.Popen(command)  # noqa: S603 -- our own program
+    try:
+        with contextlib.closing(_ledger(state, daemon)) as ledger:
+            for _ in simulate.camera(captures, frames=frames, interval_s=1.0, scene=simulate.tonight(*size), slow=True):
+                pass
+            entries = _wait(ledger, frames, daemon)
+    finally:
+        daemon.send_signal(signal.SIGTERM)
+        daemon.wait(60)
+    rows = [Row(entry.path.name, _outcome(entry)) for entry in entries]
+    console.print()
+    console.print(outcome_table(rows, time.monotonic() - began))
+    picture = home / "before_after.png"
+    _picture(entries, picture)
+    console.print(f"\nframes and FITS files  {captures}", highlight=False, soft_wrap=True)
+    console.print(f"before and after       {picture}", highlight=False, soft_wrap=True)
+    console.print(f"settings and ledger    {home}", highlight=False, soft_wrap=True)
+    return sum(isinstance(row.outcome, Failed) for row in rows)
+
+
+def _ledger(state: Path, daemon: subprocess.Popen[bytes]) -> Ledger:
+    """Open the daemon's ledger once it is there."""
+    for _ in _ticks(daemon):
+        if (state / "ledger.sqlite").exists():
+            return Ledger(state)
+    raise ArwatchError("the daemon did not start; its log above says why")
+
+
+def _wait(ledger: Ledger, frames: int, daemon: subprocess.Popen[bytes]) -> list[Entry]:
+    for _ in _ticks(daemon):
+        entries = list(ledger.entries("written", "failed"))
+        if len(entries) >= frames:
+            return entries
+    raise ArwatchError("the daemon did not finish the frames; its log above says why")
+
+
+def _ticks(daemon: subprocess.Popen[bytes]) -> Iterator[None]:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline and daemon.poll() is None:
+        yield
+        time.sleep(0.1)
+
+
+def _outcome(entry: Entry) -> Outcome:
+    """Give what the ledger tells of an ended frame."""
+    if entry.state == "failed" or entry.output is None:
+        return Failed(code=entry.code or "", reason=entry.reason or "", retriable=not entry.final)
+    facts = entry.facts
+    red, green, blue = (
+        Sky(level=facts[f"{band}_level"], noise=facts[f"{band}_noise"]) for band in ("red", "green", "blue")
+    )
+    seconds = {name: facts[name] for name in ("decode_s", "subtract_s", "write_s")}
+    return Written(output=entry.output, size=entry.output_size or 0, red=red, green=green, blue=blue, **seconds)
+
+
+def _picture(entries: list[Entry], path: Path) -> None:
+    from arwatch import fitsfile, preview  # noqa: PLC0415 -- heavy, and only for the last step
+
+    done = next((entry for entry in entries if entry.state == "written" and entry.output), None)
+    if done is None or done.output is None:
+        return
+    result = fitsfile.open(done.output)
+    preview.write_png(path, preview.side_by_side(result.raw(), result.mosaic, result.colors))
+
+
+def _quoted(path: Path) -> str:
+    """A TOML string; a path may hold quotes and backslashes."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,102 @@
+"""`arwatch verify`: the engine against the method by photutils, on a user's own frames."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from arwatch import machine
+from arwatch.log import printable
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from arwatch.settings import Background
+
+MOST_ADU = 0.02
+"""Greatest difference that counts as equal."""
+
+
+class Run(NamedTuple):
+    """One way's result for a frame."""
+
+    mosaic: NDArray[np.float32]
+    seconds: float
+    peak_mib: float
+    """Of the whole process: libraries, frame and result."""
+
+
+def verify(frames: list[Path], settings: Background) -> int:
+    """Print a table; gives the number of frames that differ by more than `MOST_ADU` or cannot be compared."""
+    import numpy as np  # noqa: PLC0415 -- heavy
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("frame", overflow="fold")
+    for name in ("greatest\ndifference", "engine\ns", "photutils\ns", "times\nfaster", "engine\nMiB", "photutils\nMiB"):
+        table.add_column(name, justify="right")
+    console = Console()
+    bad = 0
+    for frame in frames:
+        with console.status(f"{printable(frame.name)}: engine, then photutils (10 to 20 s for 24 Mpx)"):
+            engine, reference = (_apart(way, frame, settings) for way in ("engine", "reference"))
+        label = Text(printable(frame.name))
+        if isinstance(engine, str) or isinstance(reference, str):
+            bad += 1
+            console.print(label, str(engine if isinstance(engine, str) else reference), highlight=False)
+            continue
+        difference = float(np.max(np.abs(engine.mosaic.astype(np.float64) - reference.mosaic)))
+        bad += difference > MOST_ADU
+        faster = reference.seconds / engine.seconds
+        numbers = (f"{difference:.5f} ADU", f"{engine.seconds:.2f}", f"{reference.seconds:.2f}", f"{faster:.0f}")
+        table.add_row(label, *numbers, f"{engine.peak_mib:.0f}", f"{reference.peak_mib:.0f}")
+    if table.row_count:
+        console.print(table)
+    console.print(f"equal within {MOST_ADU} ADU" if not bad else f"{bad} of {len(frames)} not equal", highlight=False)
+    return bad
+
+
+def _apart(way: str, frame: Path, settings: Background) -> Run | str:
+    """Run one way in a process of its own, so that its peak memory is its own; a text says what went wrong."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_run, args=(way, frame, settings, str(machine.cache_folder()), theirs))
+    process.start()
+    theirs.close()
+    try:
+        result = ours.recv()
+    except EOFError:
+        result = "the process died"
+    process.join()
+    return result  # type: ignore[no-any-return] # pickled by _run
+
+
+def _run(way: str, frame: Path, settings: Background, cache: str, pipe: Connection) -> None:
+    import os  # noqa: PLC0415
+
+    os.environ.setdefault("NUMBA_CACHE_DIR", cache)
+    from arwatch import arw, background  # noqa: PLC0415 -- after the cache's place is set
+    from arwatch.background.reference import subtract_background_reference  # noqa: PLC0415
+    from arwatch.errors import FrameError  # noqa: PLC0415
+
+    try:
+        read = arw.read(frame)
+        if way == "engine":
+            background.warm_up()
+        subtract = background.subtract_background if way == "engine" else subtract_background_reference
+        began = time.perf_counter()
+        result = subtract(read.mosaic, read.colors, settings)
+        seconds = time.perf_counter() - began
+        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        pipe.send(Run(result.mosaic, seconds, peak_mib))
+    except (FrameError, OSError, ValueError) as error:
+        pipe.send(str(error))

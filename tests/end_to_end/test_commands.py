@@ -1,0 +1,127 @@
+"""Every command as a user types it."""
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from arwatch import __version__
+from arwatch.simulate import Scene, camera
+from end_to_end.programs import arwatch
+
+COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry"]
+SMALL = Scene(height=300, width=400, stars=20)
+
+
+@pytest.fixture
+def night(tmp_path):
+    folder = tmp_path / "night"
+    list(camera(folder, frames=2, scene=SMALL))
+    return folder
+
+
+def test_version():
+    assert arwatch("--version").stdout.split()[-1] == __version__
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert project["version"] == __version__
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_and_fits_80_columns(command):
+    text = arwatch(command, "--help").stdout
+    assert f"Example: arwatch {command}" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "says"),
+    [
+        (["run"], 78, "no folder to watch"),
+        (["run", "x", "--config", "/nonexistent.toml"], 78, "cannot be read"),
+        (["process", "/nonexistent"], 1, "no such file or folder"),
+        (["process", "."], 1, "no frame in this folder"),
+        (["simulate", "x", "--size", "big"], 2, "is no size"),
+        (["simulate", "/proc/x"], 1, "/proc/x"),
+        (["restore", __file__], 1, ""),
+        (["verify", __file__], 1, ""),
+        (["retry"], 2, "--all"),
+        (["procces"], 2, "No such command"),
+    ],
+)
+def test_mistakes_are_explained(tmp_path, args, code, says):
+    done = arwatch(*args, cwd=tmp_path)
+    assert done.returncode == code
+    assert says in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_process_then_skip_then_force(night):
+    first = arwatch("process", night)
+    assert first.returncode == 0
+    assert "2 written, 0 skipped, 0 failed" in first.stdout
+    assert max(map(len, first.stdout.splitlines())) <= 80
+    assert "0 written, 2 skipped, 0 failed" in arwatch("process", night).stdout
+    assert "2 written, 0 skipped, 0 failed" in arwatch("process", night, "--force").stdout
+
+
+def test_process_goes_on_after_a_bad_frame(night):
+    (night / "DSC00000.ARW").write_text("no picture")
+    done = arwatch("process", night)
+    assert done.returncode == 1
+    assert "2 written, 0 skipped, 1 failed" in done.stdout
+    assert "DSC00000.ARW" in done.stdout
+
+
+def test_verify_convinces(night):
+    done = arwatch("verify", night / "DSC00001.ARW")
+    assert done.returncode == 0, done.stderr
+    assert "equal within 0.02 ADU" in done.stdout
+
+
+def test_restore_gives_the_raw_mosaic_back(night):
+    from arwatch import arw
+
+    assert arwatch("process", night).returncode == 0
+    done = arwatch("restore", night / "DSC00001.bkg_subtracted.fits")
+    assert done.returncode == 0, done.stderr
+    with fits.open(done.stdout.strip()) as hdus:
+        raw = next(hdu.data for hdu in hdus if hdu.data is not None)
+    assert np.abs(raw - arw.read(night / "DSC00001.ARW").mosaic.astype(float)).max() <= 0.5
+
+
+def test_simulate_writes_what_was_asked_for(tmp_path):
+    done = arwatch("simulate", tmp_path, "--frames", 2, "--interval", 0, "--size", "100x150", "--truth")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "DSC00001.ARW",
+        "DSC00001.truth.npz",
+        "DSC00002.ARW",
+        "DSC00002.truth.npz",
+    ]
+
+
+def test_demo_shows_the_main_job(tmp_path):
+    done = arwatch("demo", "--frames", 2, "--size", "300x400", "--folder", tmp_path / "demo")
+    assert done.returncode == 0, done.stderr
+    assert "2 written, 0 skipped, 0 failed" in done.stdout
+    assert "frame.written" in done.stderr
+    assert (tmp_path / "demo" / "before_after.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list((tmp_path / "demo").rglob("*.bkg_subtracted.fits"))) == 2
+
+
+def test_check_finds_the_machine_ready_or_says_what_to_do(tmp_path):
+    config = tmp_path / "a.toml"
+    config.write_text(f'[watch]\nfolders = ["{tmp_path}"]\n[state]\nfolder = "{tmp_path}/state"\n')
+    done = arwatch("check", "--config", config)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.rstrip().endswith("ready")
+    config.write_text(f'[watch]\nfolders = ["{tmp_path}/gone"]\n')
+    done = arwatch("check", "--config", config)
+    assert done.returncode == 1
+    assert "is not there" in done.stdout
+    config.write_text("[watch]\nsetle_s = 3\n")
+    done = arwatch("check", "--config", config)
+    assert done.returncode == 78
+    assert "did you mean settle_s?" in done.stderr
