@@ -48,6 +48,12 @@ class DamagedError(FrameError):
     code = "damaged"
 
 
+class NoSkyError(FrameError):
+    """The sky cannot be measured: nearly all samples of a band are missing or saturated."""
+
+    code = "no_sky"
+
+
 class ReadError(FrameError):
     """The file system did not give the bytes (I/O error, no permission, share gone)."""
 

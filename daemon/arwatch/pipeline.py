@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from arwatch import arw, fitsfile
 from arwatch.background import kernels_cached, subtract_background, warm_up
-from arwatch.errors import FrameError
+from arwatch.errors import FrameError, NoSkyError
 from arwatch.folders import look
 from arwatch.outcome import Failed, Job, Outcome, Settled, Skipped, Sky, Unsettled, Written
 from arwatch.publish import make_folder
@@ -67,7 +67,10 @@ def _process(job: Job) -> Outcome:
     if not _unchanged(source):
         return Unsettled(reason="the file changed while it was read")
     decoded = time.perf_counter()
-    subtraction = subtract_background(frame.mosaic, frame.colors, settings.background, threads=job.threads)
+    try:
+        subtraction = subtract_background(frame.mosaic, frame.colors, settings.background, threads=job.threads)
+    except ValueError as error:
+        raise NoSkyError(f"the sky cannot be measured: {error}") from error
     subtracted = time.perf_counter()
     origin = fitsfile.Source(
         path=source.path, size=source.size, mtime_ns=source.mtime_ns, fingerprint=fingerprint, sha256=sha256

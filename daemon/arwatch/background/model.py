@@ -1,0 +1,44 @@
+"""What the engine hands back: the subtracted mosaic and one model of the sky a band."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BandModel:
+    """One band's sky background, as a mesh with one value a box."""
+
+    mesh: NDArray[np.float64]
+    """(my, mx), ADU: the median-filtered mesh from which the surface is rendered."""
+    rms: NDArray[np.float64]
+    """(my, mx), ADU: the median-filtered standard deviations of the clipped boxes."""
+
+    @property
+    def level(self) -> float:
+        """The median of `mesh`, ADU (`background_median` of photutils)."""
+        return float(np.median(self.mesh))
+
+    @property
+    def noise(self) -> float:
+        """The median of `rms`, ADU (`background_rms_median` of photutils)."""
+        return float(np.median(self.rms))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Subtraction:
+    """A mosaic without its sky background."""
+
+    mosaic: NDArray[np.floating[Any]]
+    """(ny, nx), ADU times the band's normalisation; float32 (float64 from the reference)."""
+    red: BandModel
+    green: BandModel
+    blue: BandModel

@@ -1,0 +1,152 @@
+"""The whole subtraction: three meshes from the frame's boxes, three surfaces off the frame's pixels.
+
+The frame is worked off in tiles of whole boxes, so that beside the frame and the result only a few hundred
+kilobytes a thread are in use. What happens to a tile depends on nothing but the tile: the result is the
+same, to the bit, for any number of threads.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from arwatch.background import boxes, jit, mesh, surface
+from arwatch.background.inputs import BANDS, fewest_samples
+from arwatch.background.model import BandModel, Subtraction
+from arwatch.background.tiles import Frame, Tile
+from arwatch.settings import Background
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+jit.discard_stale()
+
+
+def subtract_background(
+    mosaic: ArrayLike, colors: ArrayLike, settings: Background | None = None, *, threads: int = 1
+) -> Subtraction:
+    """Subtract the sky background from each band of a colour mosaic.
+
+    Per band: samples of the other bands and samples of value 0 are filled from the band's own (settings
+    `fill`), level and noise are taken from sigma-clipped boxes, the mesh of boxes is median-filtered, and
+    the spline surface through it is subtracted from the band's own pixels, which are then multiplied by
+    the band's normalisation. `arwatch.background.reference` is the same method by public library calls;
+    of its results these are those, rounded to float32.
+
+    Parameters
+    ----------
+    mosaic
+        (ny, nx), ADU: real numbers. 0 means that a sample is
+        missing. NaN and infinity are refused.
+    colors
+        LibRaw's colour indices, 0 red, 1 and 3 green, 2 blue: the map (ny, nx) of all pixels or one period
+        of it from the first pixel on ((2, 2) for Bayer patterns, (6, 6) for X-Trans).
+    settings
+        The method's parameters; their defaults if None.
+    threads
+        How many threads share the work. The result does not depend on it.
+
+    Returns
+    -------
+    Subtraction
+        The mosaic, float32 (ny, nx) in ADU times the normalisation, and the three bands' meshes in ADU.
+
+    Raises
+    ------
+    TypeError
+        The mosaic holds no real numbers, or the colours are not integers.
+    ValueError
+        Shapes do not fit, values are not finite, colour indices are unknown or not periodic, `threads` is
+        less than 1, or in some band no box keeps 90 % of its samples.
+
+    Notes
+    -----
+    With `fill = false` the statistics come from the band's own samples that are not 0. A box is used if
+    it keeps more than 90 % of the samples of this band that a whole box has on average.
+
+    Where a box's samples are all equal, the library clips what its own sums leave of rounding; limits
+    below 2.5 standard deviations can then exclude boxes there that are used here.
+
+    Source: `Background2D` (photutils), `interpolate_replace_nans` and `SigmaClip` (astropy).
+    """
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, not {threads}")
+    frame = Frame.of(mosaic, colors, settings or Background())
+    with ThreadPoolExecutor(threads) as pool:
+        # a call with one thread stays in the caller's
+        run = map if threads == 1 else pool.map
+        raw = np.full((3, 2, *frame.mesh_shape), np.nan)
+        for _ in run(partial(_measure, frame, raw), frame.tiles(0)):
+            pass
+        for band, levels in zip(BANDS, raw[:, 0], strict=True):
+            if np.isnan(levels).all():
+                raise ValueError(
+                    f"no box of {frame.box[0]} x {frame.box[1]} pixels keeps 90 % of its {band} samples;"
+                    " the frame is mostly missing or clipped, or the box does not fit the pattern"
+                )
+        finish = partial(mesh.finished_mesh, filter_size=frame.settings.filter_size)
+        meshes = list(run(finish, raw.reshape(6, *frame.mesh_shape)))
+        models = [BandModel(mesh=meshes[2 * i], rms=meshes[2 * i + 1]) for i in range(3)]
+        subtracted = np.empty(frame.mosaic.shape, np.float32)
+        splines = [surface.spline_through(m.mesh, frame.mosaic.shape, frame.settings.box_size) for m in models]
+        for _ in run(partial(_subtract, frame, splines, frame.factors(), subtracted), frame.row_groups()):
+            pass
+    return Subtraction(mosaic=subtracted, red=models[0], green=models[1], blue=models[2])
+
+
+def _measure(frame: Frame, raw: NDArray[np.float64], box_rows: range) -> None:
+    """Estimate the boxes of one row of tiles, in all bands, into `raw` (3, 2, my, mx)."""
+    settings = frame.settings
+    for box_columns in frame.tiles(1):
+        tile = Tile.of(frame, box_rows, box_columns)
+        last = box_rows[-1] + 1 == frame.mesh_shape[0] and box_columns[-1] + 1 == frame.mesh_shape[1]
+        corner = last and all(n % edge for n, edge in zip(frame.mosaic.shape, frame.box, strict=True))
+        found = np.empty((2, tile.boxes.shape[0]))
+        for band, filling in enumerate(frame.fillings):
+            if settings.fill:
+                values, used, share = tile.filled(frame, filling), np.ones_like(filling.own), 1.0
+            else:
+                values, used, share = tile.planes, filling.own, float(filling.own.mean())
+            boxes.tile_statistics(
+                values, used, settings.fill, tile.origin, corner, tile.boxes,
+                fewest_samples(frame.box, share),
+                (settings.sigma, settings.max_iterations), boxes.ESTIMATORS.index(settings.estimator),
+                found[0], found[1],
+            )  # fmt: skip
+            place = slice(box_rows[0], box_rows[-1] + 1), slice(box_columns[0], box_columns[-1] + 1)
+            raw[band, :, *place] = found.reshape(2, len(box_rows), len(box_columns))
+
+
+def _subtract(
+    frame: Frame,
+    splines: list[surface.Spline],
+    factors: NDArray[np.float64],
+    subtracted: NDArray[np.float32],
+    rows: slice,
+) -> None:
+    """Subtract the three surfaces from some rows of the frame."""
+    values = np.array(frame.mosaic[rows], np.float64)
+    spline = splines[0]
+    surface.subtract_rows(
+        np.stack([spline.coefficients for spline in splines]), np.stack([spline.limits for spline in splines]),
+        spline.rows.first[rows], np.ascontiguousarray(spline.rows.weights[:, rows]),
+        spline.columns.edges, spline.columns.weights, factors, values, subtracted[rows],
+    )  # fmt: skip
+
+
+def warm_up() -> None:
+    """Compile all kernels that camera frames need, or load them from the cache."""
+    frame = np.random.default_rng(0).normal(1000, 10, (64, 64)).astype(np.uint16)
+    frame[20, 20] = 0
+    for fill in (True, False):
+        result = subtract_background(frame, [[0, 1], [1, 2]], Background(box_size=24, filter_size=3, fill=fill))
+    surface.render_surface(result.red.mesh, frame.shape, 24)
+    jit.mark_ready()
+
+
+def kernels_cached() -> bool:
+    """Say whether `warm_up` would only load: it ended before with these sources, on this machine."""
+    return jit.is_ready()
