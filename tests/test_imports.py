@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import arwatch
+
 HEAVY = ["astropy", "numba", "numpy", "photutils", "rawpy", "scipy", "tifffile"]
 
 
@@ -11,7 +13,5 @@ def test_the_long_lived_process_stays_light():
 
 
 def test_public_names_are_found_where_they_are_promised():
-    import arwatch
-
     for name in arwatch.__all__:
         assert getattr(arwatch, name) is not None

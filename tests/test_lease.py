@@ -1,6 +1,7 @@
 import json
-import multiprocessing
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -10,23 +11,23 @@ from arwatch import lease
 OTHER_HOST = {"host": "observatory", "machine": "m", "boot": "b", "processes": "x", "pid": 7, "began": "1"}
 
 
-def holder(folder, ready, leave):
-    lease.acquire(folder)
-    ready.set()
-    leave.wait(60)
+HOLDER = """
+import pathlib, sys
+from arwatch import lease
+lease.acquire(pathlib.Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
 
 
 @pytest.fixture
 def other(tmp_path):
     """Another live process that has the lease."""
-    context = multiprocessing.get_context("spawn")
-    ready, leave = context.Event(), context.Event()
-    process = context.Process(target=holder, args=(tmp_path, ready, leave))
-    process.start()
-    assert ready.wait(60)
-    yield process
-    leave.set()
-    process.join()
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
 
 
 def test_a_live_process_keeps_its_lease(tmp_path, other):
@@ -36,8 +37,15 @@ def test_a_live_process_keeps_its_lease(tmp_path, other):
 
 def test_a_killed_process_leaves_nothing_to_wait_for(tmp_path, other):
     other.kill()
-    other.join()
+    other.wait()
     lease.acquire(tmp_path)
+
+
+@pytest.mark.usefixtures("other")
+def test_another_s_lease_is_not_given_back(tmp_path):
+    lease.release(tmp_path)
+    with pytest.raises(lease.LeaseError):
+        lease.acquire(tmp_path)
 
 
 def test_ours_can_be_renewed_and_given_back(tmp_path):
@@ -45,12 +53,6 @@ def test_ours_can_be_renewed_and_given_back(tmp_path):
     lease.acquire(tmp_path)
     lease.release(tmp_path)
     assert not (tmp_path / lease.NAME).exists()
-
-
-def test_another_s_lease_is_not_given_back(tmp_path, other):
-    lease.release(tmp_path)
-    with pytest.raises(lease.LeaseError):
-        lease.acquire(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"null", b'{"host": 3}'])
@@ -80,12 +82,36 @@ def test_a_power_cut_leaves_nothing_to_wait_for(tmp_path, monkeypatch):
     lease.acquire(tmp_path)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
+def test_another_user_s_lease_counts_and_its_remains_are_removed(tmp_path, other):
+    def as_somebody(expected):
+        pid = os.fork()
+        if pid == 0:
+            code = 2
+            try:
+                os.setuid(65534)
+                lease.acquire(tmp_path)
+                code = 0
+            except lease.LeaseError:
+                code = 1
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == expected
+
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(0o777)
+    as_somebody(1)
+    other.kill()
+    other.wait()
+    as_somebody(0)
+
+
 def test_a_symbolic_link_is_not_written_through(tmp_path):
     target = tmp_path / "target"
     target.write_text("precious")
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / lease.NAME).symlink_to(target)
-    with pytest.raises(OSError, match="symbolic|loop|levels"):
+    with pytest.raises(OSError, match=r"symbolic|loop|levels"):
         lease.acquire(folder)
     assert target.read_text() == "precious"

@@ -107,7 +107,7 @@ def test_a_changed_frame_begins_a_new_life(ledger):
     assert (entry.state, entry.attempts, entry.code, entry.final) == ("seen", 0, None, False)
 
 
-def test_the_queue_holds_only_what_is_watched(tmp_path, ledger, clock):
+def test_the_queue_holds_only_what_is_watched(ledger):
     settled(ledger, Path("/elsewhere/a.ARW"))
     settled(ledger, Path("/night2/a.ARW"))
     assert ledger.next() is None

@@ -58,7 +58,8 @@ def test_output_names(source, output, expected):
 def test_a_taken_name_gets_letters_that_depend_on_the_frame():
     owned = Path("/n/a.bkg_subtracted.fits")
     first, second = (
-        output_path(Path(source), Path("/n"), Output(), lambda path: path == owned) for source in ("/n/a.ARW", "/n/a.arw")
+        output_path(Path(source), Path("/n"), Output(), lambda path: path == owned)
+        for source in ("/n/a.ARW", "/n/a.arw")
     )
     assert len({owned, first, second}) == 3
     assert output_path(Path("/n/a.arw"), Path("/n"), Output(), lambda path: path == owned) == second

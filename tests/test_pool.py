@@ -99,7 +99,7 @@ def test_a_stopped_worker_is_ended_at_its_time_limit(make_pool, jobs):
     reports(pool, Ready)
 
 
-def test_an_idle_worker_that_dies_is_replaced(make_pool, jobs):
+def test_an_idle_worker_that_dies_is_replaced(make_pool):
     pool = make_pool()
     reports(pool, Ready)
     only_process(pool).kill()

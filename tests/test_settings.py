@@ -64,7 +64,12 @@ def test_every_wrong_key_is_named_at_once(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("[watch", "TOML"), ("watch = 3", "[watch]"), ("nonsense = 3", "no such section"), ("[zebra]\n", "there are: watch")],
+    [
+        ("[watch", "TOML"),
+        ("watch = 3", "[watch]"),
+        ("nonsense = 3", "no such section"),
+        ("[zebra]\n", "there are: watch"),
+    ],
 )
 def test_unusable_files(tmp_path, text, reason):
     with pytest.raises(SettingsError, match=re.escape(reason)):

@@ -135,7 +135,8 @@ def test_a_vanished_file_is_gone():
 
 
 steps = st.lists(
-    st.tuples(st.floats(0.0, 5.0), st.sampled_from(["write", "touch", "event", "nothing"]), st.integers(1, 40)), max_size=30
+    st.tuples(st.floats(0.0, 5.0), st.sampled_from(["write", "touch", "event", "nothing"]), st.integers(1, 40)),
+    max_size=30,
 )
 
 

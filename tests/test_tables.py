@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import storage
+from arwatch.arwfile.tables import needed_length, raw_image
 from arwatch.errors import NotRawError
 from arwatch.simulate import Scene, render
-from arwatch.arwfile.tables import needed_length, raw_image
 
 MOSAIC = render(Scene(height=128, width=192, stars=3)).mosaic
 LOSSLESS = storage.lossless(MOSAIC)

@@ -1,6 +1,7 @@
 """Real folders, real events; the tests wait for the watcher's call, not for time."""
 
 import logging
+import os
 import shutil
 import threading
 
@@ -121,8 +122,6 @@ def test_a_folder_that_another_daemon_has_is_not_watched(tmp_path):
 
 
 def test_a_scan_gives_the_oldest_first_and_follows_no_links_to_folders(tmp_path):
-    import os
-
     for age, name in enumerate(("c.ARW", "a.ARW", "b.ARW")):
         (tmp_path / name).write_bytes(b"x" * age)
         os.utime(tmp_path / name, ns=(age, age))

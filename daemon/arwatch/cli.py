@@ -110,7 +110,7 @@ def process(paths: Sequence[Path], config: Path | None, *, force: bool) -> None:
     \b
     Example: arwatch process ~/captures/2026-11-21 DSC00001.ARW
     """
-    from arwatch import batch
+    from arwatch.commands import batch
 
     settings = load(config)
     sys.exit(1 if batch.process(batch.find(paths, settings), settings, force=force) else 0)
@@ -146,7 +146,7 @@ def demo(frames: int, size: tuple[int, int], folder: Path | None) -> None:
     \b
     Example: arwatch demo --frames 3
     """
-    from arwatch import demo as show
+    from arwatch.commands import demo as show
 
     sys.exit(1 if show.demo(folder, frames, size) else 0)
 
@@ -161,7 +161,7 @@ def check(config: Path | None) -> None:
     \b
     Example: arwatch check --config /etc/arwatch/arwatch.toml
     """
-    from arwatch import check as checks
+    from arwatch.commands import check as checks
 
     sys.exit(1 if checks.check(load(config)) else 0)
 
@@ -175,8 +175,8 @@ def verify(paths: Sequence[Path], config: Path | None) -> None:
     \b
     Example: arwatch verify DSC00001.ARW
     """
-    from arwatch import batch
-    from arwatch import verify as compare
+    from arwatch.commands import batch
+    from arwatch.commands import verify as compare
 
     settings = load(config)
     frames = [found.path for found in batch.find(paths, settings)]
@@ -242,7 +242,7 @@ def install_service(config: Path | None, *, user: bool, dry_run: bool) -> None:
     \b
     Example: sudo arwatch install-service
     """
-    from arwatch import install
+    from arwatch.commands import install
 
     install.install(config, user=user, dry=dry_run)
 
@@ -257,7 +257,7 @@ def uninstall_service(config: Path | None, *, user: bool, dry_run: bool) -> None
     \b
     Example: sudo arwatch uninstall-service
     """
-    from arwatch import install
+    from arwatch.commands import install
 
     install.uninstall(config, user=user, dry=dry_run)
 
@@ -273,6 +273,6 @@ def logs(unit: str, lines: int, *, user: bool, no_follow: bool) -> None:
     \b
     Example: arwatch logs -n 100
     """
-    from arwatch import journal
+    from arwatch.commands import journal
 
     sys.exit(journal.show(unit, user=user, lines=lines, follow=not no_follow))

@@ -246,9 +246,7 @@ class Frames:
         self.governor.wrote(job.source.size, outcome.size, time.monotonic())
         levels = " ".join(f"{name[0].upper()} {facts[f'{name}_level']:.0f}" for name in BANDS)
         self.last = (job.source.path.stem, time.monotonic(), f"sky {levels}")
-        self._tell(
-            "frame.written", job.source.path, output=str(outcome.output), **facts, waiting=self.ledger.waiting()
-        )
+        self._tell("frame.written", job.source.path, output=str(outcome.output), **facts, waiting=self.ledger.waiting())
 
     def _failed(self, job: Job, outcome: Failed, entry: Entry) -> None:
         path, workers = job.source.path, self._settings.workers

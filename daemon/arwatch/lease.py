@@ -35,16 +35,14 @@ def acquire(folder: Path) -> None:
     OSError
         The folder is gone, or cannot be written.
     """
-    file = _open_locked(folder / NAME)
     try:
-        holder = _read(file)
-        mine = _myself()
-        if holder != mine and _lives(holder, os.fstat(file).st_mtime, mine):
-            raise LeaseError(
-                f"{folder}: is watched already by arwatch process {holder['pid']} on {holder['host']};"
-                " stop that one first, or give this one another folder"
-            )
-        if holder == mine:
+        file = _open_locked(folder / NAME)
+    except PermissionError:
+        _remove_if_dead(folder)
+        file = _open_locked(folder / NAME)
+    mine = _myself()
+    try:
+        if _live_holder(file, folder) == mine:
             os.utime(file)  # a full disk must not cost the lease
             return
         os.ftruncate(file, 0)
@@ -67,6 +65,29 @@ def release(folder: Path) -> None:
         return
     finally:
         os.close(file)
+
+
+def _remove_if_dead(folder: Path) -> None:
+    """Make way where another user's daemon left its file behind; it can be read, not written."""
+    file = os.open(folder / NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        _live_holder(file, folder)
+    finally:
+        os.close(file)
+    (folder / NAME).unlink()
+
+
+def _live_holder(file: int, folder: Path) -> dict[str, Any] | None:
+    """Give ourselves if we have the lease, None if nobody alive has it."""
+    holder, mine = _read(file), _myself()
+    if holder == mine:
+        return mine
+    if _lives(holder, os.fstat(file).st_mtime, mine):
+        raise LeaseError(
+            f"{folder}: is watched already by arwatch process {holder['pid']} on {holder['host']};"
+            " stop that one first, or give this one another folder"
+        )
+    return None
 
 
 def _open_locked(path: Path) -> int:

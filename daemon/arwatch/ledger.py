@@ -89,9 +89,7 @@ class Ledger:
         The file is no database, or a damaged one (see `set_aside`).
     """
 
-    def __init__(
-        self, folder: Path, roots: Sequence[Path] = (), clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, folder: Path, roots: Sequence[Path] = (), clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self.watch(roots)
         self.path = folder / "ledger.sqlite"

@@ -15,6 +15,7 @@ import resource
 import signal
 import time
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
@@ -303,6 +304,8 @@ def _hush() -> None:
 
 def _with_parent() -> None:
     """Die when the fork server does, which dies with the service: no orphan goes on writing (prctl(2))."""
+    # the server lives as long as anybody holds this pipe: workers are given it, and a hanging one would for ever
+    os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]  # noqa: SLF001
     pr_set_pdeathsig = 1
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)

@@ -65,6 +65,7 @@ class Service:
         self._scan: Iterator[tuple[Path, Look]] | None = None
         self._starting = True
         self._began = self._progress = time.monotonic()
+        self._ledger_quiet_until = 0.0
 
     def run(self) -> int:
         """Watch until a signal ends it; gives the exit code."""
@@ -131,10 +132,13 @@ class Service:
     def _mend_ledger(self, error: sqlite3.DatabaseError) -> None:
         """Go on without the ledger's word: what it missed is found out by a scan."""
         if isinstance(error, sqlite3.OperationalError):  # full disk, I/O error, locked
-            self._log("ledger.failed", reason=f"{error}; tried again shortly")
+            now = time.monotonic()
+            if now >= self._ledger_quiet_until:
+                self._ledger_quiet_until = now + TELL_S
+                self._log("ledger.failed", reason=f"{error}; tried again every second")
             # a new start would find the same disk: nothing here hangs
             systemd.notify(WATCHDOG="1", STATUS=f"the ledger cannot be used: {error}")
-            wait([self._wake_read], 1.0)
+            time.sleep(1.0)  # not to be woken: a burst of frames must not become a burst of attempts
         else:
             self._frames.ledger.close()
             self._frames.ledger = self._open_ledger(self._watcher.folders)
@@ -228,6 +232,8 @@ class Service:
                 came = "watch.returned" if self._ready else "watch.started"
                 facts = {"how": change.how} if change.present else {"reason": change.how}
                 self._log(came if change.present else "watch.lost", folder=str(change.folder), **facts)
+                if change.present:
+                    remove_stale(change.folder)  # it may be back from a power cut of its own
         sightings = self._watcher.take()
         if sightings.lost:
             self._log("watch.overflowed")

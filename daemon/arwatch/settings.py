@@ -103,9 +103,7 @@ class Background(Section):
 class Output(Section):
     """Where a frame's FITS file goes, and in which form."""
 
-    suffix: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_part_of_a_name)] = (
-        ".bkg_subtracted.fits"
-    )
+    suffix: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_part_of_a_name)] = ".bkg_subtracted.fits"
     folder: Folder = ""
     profile: Literal["notebook", "siril"] = "notebook"
     image: Literal["primary", "extension"] | None = None
@@ -242,9 +240,7 @@ def recipe(settings: Settings) -> str:
     shaping = {
         "layout": LAYOUT,
         "background": settings.background.model_dump(),
-        "output": settings.output.model_dump(
-            include={"profile", "image", "values", "pedestal_adu", "compress"}
-        ),
+        "output": settings.output.model_dump(include={"profile", "image", "values", "pedestal_adu", "compress"}),
     }
     return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -17,7 +17,9 @@ ARWATCH = [sys.executable, "-m", "arwatch"]
 
 def arwatch(*args, timeout=PATIENCE_S, **kwargs):
     """Run a command to its end."""
-    return subprocess.run([*ARWATCH, *map(str, args)], capture_output=True, text=True, timeout=timeout, **kwargs)
+    return subprocess.run(
+        [*ARWATCH, *map(str, args)], capture_output=True, text=True, timeout=timeout, check=False, **kwargs
+    )
 
 
 class Daemon:

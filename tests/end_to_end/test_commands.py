@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from arwatch import __version__
+from arwatch import __version__, arw
 from arwatch.simulate import Scene, camera
 from end_to_end.programs import arwatch
 
@@ -81,8 +81,6 @@ def test_verify_convinces(night):
 
 
 def test_restore_gives_the_raw_mosaic_back(night):
-    from arwatch import arw
-
     assert arwatch("process", night).returncode == 0
     done = arwatch("restore", night / "DSC00001.bkg_subtracted.fits")
     assert done.returncode == 0, done.stderr

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from arwatch import simulate
+from arwatch.commands.report import Row, outcome_table
 from arwatch.errors import ArwatchError
 from arwatch.ledger import Entry, Ledger
 from arwatch.outcome import Failed, Outcome, Sky, Written
-from arwatch.report import Row, outcome_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,8 @@ def _outcome(entry: Entry) -> Outcome:
 
 
 def _picture(entries: list[Entry], path: Path) -> None:
-    from arwatch import fitsfile, preview  # noqa: PLC0415 -- heavy, and only for the last step
+    from arwatch import fitsfile  # noqa: PLC0415 -- heavy, and only for the last step
+    from arwatch.commands import preview  # noqa: PLC0415
 
     done = next((entry for entry in entries if entry.state == "written" and entry.output), None)
     if done is None or done.output is None:

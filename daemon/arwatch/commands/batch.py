@@ -21,13 +21,13 @@ from rich.progress import (
 from rich.text import Text
 
 from arwatch import machine
+from arwatch.commands.report import Row, outcome_table
 from arwatch.errors import ArwatchError
 from arwatch.folders import look, scan
 from arwatch.names import is_frame, output_path
 from arwatch.outcome import Failed, Job, Outcome, Settled, Unsettled
 from arwatch.pool import Compiling, Done, LocalPool
 from arwatch.publish import remove_stale
-from arwatch.report import Row, outcome_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -40,8 +40,13 @@ def check(settings: Settings) -> int:
     failed = 0
     for finding in _findings(settings):
         failed += finding.state == "fail"
-        console.print(Text(marks[finding.state][0], marks[finding.state][1]), f"{finding.what:<12}", finding.how,
-                      highlight=False, markup=False)
+        console.print(
+            Text(marks[finding.state][0], marks[finding.state][1]),
+            f"{finding.what:<12}",
+            finding.how,
+            highlight=False,
+            markup=False,
+        )
     console.print("ready" if not failed else f"not ready: {failed} to mend", highlight=False)
     return failed
 

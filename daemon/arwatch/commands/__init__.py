@@ -1,0 +1,1 @@
+"""What a command does, behind `cli`; nothing of the daemon needs these."""

@@ -1,0 +1,363 @@
+"""The service on a real systemd: installed as a user installs it, then everything that a night can do to it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from astropy.io import fits
+
+from arwatch import simulate
+from end_to_end import systemd_lab
+from end_to_end.systemd_lab import Lab, arwatch_command
+
+pytestmark = [pytest.mark.timeout(150), pytest.mark.xdist_group("systemd")]
+
+SIZE_MIB = 100
+CAPTURES = Path("/srv/captures")
+HOME = Path("/home/anna/M 31")
+STICK = Path("/mnt/stick/captures")
+CONFIG = "/etc/arwatch/arwatch.toml"
+SETTINGS = f"""
+[watch]
+folders = ["{CAPTURES}", "{HOME}", "{STICK}"]
+settle_s = 0.3
+rescan_s = 3.0
+[workers]
+count = 1
+retry_s = 0.1
+[disk]
+min_free_mib = 10
+[service]
+stop_timeout_s = 1.0
+"""
+MANAGER = """
+[Service]
+Type=notify
+User=%i
+Slice=user-%i.slice
+Delegate=yes
+KillMode=mixed
+RuntimeDirectory=user/%i
+Environment=XDG_RUNTIME_DIR=/run/user/%i
+ExecStart=/lib/systemd/systemd --user
+"""
+"""A user's service manager as a login starts it, without a login."""
+IMPATIENT = "[Service]\nWatchdogSec=4\nRestartSec=200ms\n"
+
+
+ASK = """
+import sqlite3, sys
+db = sqlite3.connect("file:/var/lib/arwatch/ledger.sqlite?mode=ro", uri=True)
+print(*(state for state, in db.execute("SELECT state FROM frames WHERE CAST(path AS TEXT) LIKE ?", sys.argv[1:])))
+"""
+
+
+class Night:
+    """The installed service, a camera, and the books that are kept of both."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self._taken = 0
+
+    def give(self, count: int = 1, folder: Path = CAPTURES, size: tuple[int, int] = (400, 600)) -> list[str]:
+        """Deliver frames; gives their names."""
+        names = []
+        for _ in range(count):
+            self._taken += 1
+            shot = simulate.render(simulate.tonight(*size), self._taken)
+            name = f"DSC{self._taken:05d}.ARW"
+            simulate.write_arw(self.lab.path(folder / name), shot.mosaic)
+            names.append(name)
+        return names
+
+    def state(self, name: str) -> str:
+        """Give what the ledger has of a frame."""
+        # inside: SQLite would follow /proc/PID/root to the file's namesake outside
+        return self.lab.run(sys.executable, "-I", "-S", "-c", ASK, f"%/{name}").strip()
+
+    def wait(self, names: list[str], state: str = "written") -> None:
+        """Wait until the frames are in a state."""
+        self.lab.wait(lambda: all(self.state(name) == state for name in names), f"{names} {state}")
+
+    def events(self, event: str) -> list[dict[str, object]]:
+        """Give the journal's events of a kind."""
+        return [entry for entry in self.lab.events("arwatch") if entry["event"] == event]
+
+    def main(self) -> str:
+        """Give the daemon's process id."""
+        return self.lab.show("arwatch", "MainPID")
+
+    def worker(self) -> str:
+        """Give the worker's process id."""
+        servers = self.lab.run("pgrep", "-P", self.main()).split()
+        return self.lab.run("pgrep", "-P", ",".join(servers)).strip()
+
+    def is_running(self) -> bool:
+        """Whether the service is ready."""
+        return self.lab.show("arwatch", "ActiveState") == "active"
+
+    def status(self) -> str:
+        """Give what the service says of itself."""
+        return self.lab.show("arwatch", "StatusText")
+
+    def count(self) -> None:
+        """Nothing lost, nothing twice, nothing half."""
+        told = Counter(str(entry["path"]) for entry in self.events("frame.written"))
+        assert not [path for path, times in told.items() if times > 1]
+        folders = [folder for folder in map(self.lab.path, (CAPTURES, HOME, STICK)) if folder.exists()]
+        frames = [frame for folder in folders for frame in folder.glob("*.ARW")]
+        assert len(frames) == self._taken
+        for frame in frames:
+            with fits.open(frame.with_suffix(".bkg_subtracted.fits"), checksum=True, memmap=False) as hdus:
+                assert hdus[1].data.size >= 400 * 600
+        found = [path.name for folder in folders for path in folder.iterdir()]
+        assert not [name for name in found if name.endswith(".tmp")]
+        assert len([name for name in found if name.endswith(".fits")]) == self._taken
+
+
+@pytest.fixture(scope="module")
+def booted_night() -> Iterator[Night]:
+    reason = systemd_lab.unavailable()
+    if reason and os.environ.get("ARWATCH_REQUIRE_TOOLS") == "1":
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+    with systemd_lab.booted() as lab:
+        lab.run("useradd", "--create-home", "--home-dir", "/home/anna", "anna")
+        lab.run("chmod", "700", "/home/anna")
+        lab.run("groupadd", "astro")
+        lab.run("install", "-d", "-o", "anna", "-g", "astro", "-m", "2775", str(HOME))
+        lab.run("mkdir", str(CAPTURES))
+        lab.run("mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}M,mode=755", "captures", str(CAPTURES))
+        _install(lab)
+        yield Night(lab)
+
+
+def _install(lab: Lab) -> None:
+    """Go through what the README and the program itself tell a user to type."""
+    lab.path("/tmp/arwatch.toml").write_text(SETTINGS, encoding="utf-8")
+    said = lab.run(arwatch_command(), "install-service", "--config", "/tmp/arwatch.toml")
+    # the group of the folder in a home lets the service in; for the other folder it says what to do
+    (advice,) = re.findall(r"^  sudo (chgrp .*) && sudo (chmod .*)$", said, re.MULTILINE)
+    for words in advice:
+        lab.run(*words.split())
+    drop_in = lab.path("/etc/systemd/system/arwatch.service.d/impatient.conf")
+    drop_in.write_text(IMPATIENT, encoding="utf-8")
+    lab.run("systemctl", "daemon-reload")
+    (start,) = re.findall(r"^  sudo (systemctl enable --now arwatch)$", said, re.MULTILINE)
+    lab.run(*start.split())
+
+
+@pytest.fixture
+def night(booted_night: Night) -> Iterator[Night]:
+    booted_night.lab.wait(booted_night.is_running, "ready")
+    yield booted_night
+    booted_night.lab.wait(booted_night.is_running, "ready again")
+    booted_night.count()
+
+
+def test_a_second_installation_changes_nothing(night: Night) -> None:
+    said = night.lab.run(arwatch_command(), "install-service")
+    assert "written" not in said
+    assert "created" not in said
+    assert said.count("unchanged") == 3
+    assert night.lab.run("systemd-analyze", "verify", "arwatch.service") == ""
+
+
+def test_ready_means_that_the_folders_are_watched_and_the_kernels_were_there(night: Night) -> None:
+    events = [str(entry["event"]) for entry in night.lab.events("arwatch")]
+    assert "service.compiling" not in events  # the installation has compiled them, where the service finds them
+    assert events.index("watch.started") < events.index("service.ready")
+    assert "arwatch.service" in night.lab.run("systemctl", "list-units", "--state=active", "--plain")
+
+
+def test_the_process_may_do_little(night: Night) -> None:
+    for pid in (night.main(), night.worker()):
+        status = night.lab.run("cat", f"/proc/{pid}/status")
+        facts = dict(re.findall(r"^(\w+):\s+(\S+)", status, re.MULTILINE))
+        assert facts["NoNewPrivs"] == "1"
+        assert facts["Seccomp"] == "2"
+        assert int(facts["CapEff"], 16) == int(facts["CapBnd"], 16) == 0
+        within = ["nsenter", "-t", pid, "-m", "-n"]
+        assert "Read-only" in night.lab.run(*within, "touch", "/etc/x", "/srv/x", "/home/anna/x", check=False)
+        assert len(night.lab.run(*within, "cat", "/proc/self/net/dev").splitlines()) == 3  # heading and lo
+
+
+def test_frames_become_fits_and_journal_entries(night: Night) -> None:
+    names = night.give(3) + night.give(1, HOME)
+    night.wait(names)
+    assert {str(entry["frame"]) for entry in night.events("frame.written")} >= set(names)
+    assert re.fullmatch(
+        r"(waiting|working) · \d+ written, 0 failed · last DSC\d{5} \d+ s ago · sky R \d+ G \d+ B \d+", night.status()
+    )
+    found = night.lab.journal("arwatch", f"ARWATCH_FRAME={names[0]}", "ARWATCH_EVENT=frame.written", "--output=json")
+    assert len(found.splitlines()) == 1
+    warnings = night.lab.journal("arwatch", "--priority=warning", "--identifier=arwatch", "--output=cat")
+    assert "watch.lost" in warnings  # the stick
+    assert '"info"' not in warnings
+    assert "\x1b" not in night.lab.journal("arwatch", "--output=export")
+    shown = night.lab.run(arwatch_command(), "logs", "--no-follow", "-n", "100")
+    assert re.search(rf"^\d\d:\d\d:\d\d frame.written   {names[0]} R \d+±\d+ ", shown, re.MULTILINE)
+    assert re.search(r"^\d\d:\d\d:\d\d systemd +Started arwatch", shown, re.MULTILINE)
+
+
+def test_reload_takes_new_settings_and_refuses_wrong_ones(night: Night) -> None:
+    main, config = night.main(), night.lab.path(CONFIG)
+    config.write_text(SETTINGS + '[observer]\nname = "Anna"\n', encoding="utf-8")
+    night.lab.run("systemctl", "reload", "arwatch")
+    night.lab.wait(lambda: night.events("service.reloaded"), "reloaded")
+    (name,) = night.give()
+    night.wait([name])
+    assert fits.getval(night.lab.path(CAPTURES / name).with_suffix(".bkg_subtracted.fits"), "OBSERVER", 1) == "Anna"
+    config.write_text(SETTINGS + "[observer]\nnane = 1\n", encoding="utf-8")
+    night.lab.run("systemctl", "reload", "arwatch")
+    night.lab.wait(lambda: night.events("service.reload_failed"), "refused")
+    config.write_text(SETTINGS, encoding="utf-8")
+    night.lab.wait(night.is_running, "active")
+    assert night.main() == main
+
+
+def test_a_killed_worker_costs_an_attempt(night: Night) -> None:
+    main, worker = night.main(), night.worker()
+    night.lab.run("kill", "-STOP", worker)
+    names = night.give(2)
+    night.wait(names[:1], "working")
+    night.lab.run("kill", "-KILL", worker)
+    night.wait(names)
+    assert night.events("worker.lost")[-1]["frame"] == names[0]
+    assert night.main() == main
+
+
+def test_a_killed_daemon_comes_back(night: Night) -> None:
+    main = night.main()
+    night.lab.run("kill", "-STOP", night.worker())
+    names = night.give(2)
+    night.wait(names[:1], "working")
+    night.lab.run("kill", "-KILL", main)
+    names += night.give()
+    night.wait(names)
+    assert night.main() != main
+    assert "code=killed, status=9/KILL" in night.lab.journal("arwatch")
+
+
+def test_a_frozen_daemon_is_replaced_by_the_watchdog(night: Night) -> None:
+    main = night.main()
+    night.lab.run("kill", "-STOP", main)
+    names = night.give(2)
+    night.wait(names)
+    assert night.main() != main
+    journal = night.lab.journal("arwatch")
+    assert "Watchdog timeout" in journal
+    assert "Fatal Python error: Aborted" in journal  # and where it was
+
+
+def test_a_full_disk_is_waited_for(night: Night) -> None:
+    filler = night.lab.path(CAPTURES / "filler")
+    free = os.statvfs(filler.parent)
+    filler.write_bytes(bytes(free.f_bavail * free.f_frsize - (8 << 20)))
+    names = night.give(2)
+    night.wait(names, "settled")
+    night.lab.wait(lambda: night.status().startswith("disk low"), "status")
+    assert night.events("disk.low")
+    filler.unlink()
+    night.wait(names)
+    assert night.events("disk.resumed")
+
+
+def test_a_stop_in_the_middle_of_a_frame_leaves_nothing_half(night: Night) -> None:
+    worker = night.worker()
+    names = night.give(1, size=(2000, 3000))
+    night.wait(names, "working")
+    night.lab.run("kill", "-STOP", worker)
+    names += night.give()
+    night.lab.wait(lambda: night.state(names[1]) == "settled", "the second frame waits")
+    night.lab.run("systemctl", "stop", "arwatch")
+    assert night.lab.show("arwatch", "Result") == "success"
+    assert not [path for path in night.lab.path(CAPTURES).iterdir() if path.name.endswith(".tmp")]
+    assert night.events("service.stopped")[-1]["waiting"] == 2
+    night.lab.run("systemctl", "start", "arwatch")
+    night.wait(names)
+
+
+def test_a_disk_that_is_plugged_in_later_is_watched_and_may_be_written_to(night: Night) -> None:
+    night.lab.run("mkdir", "-p", str(STICK.parent))
+    night.lab.run("mount", "-t", "tmpfs", "stick", str(STICK.parent))
+    night.lab.run("install", "-d", "-m", "777", str(STICK))
+    night.wait(night.give(2, STICK))
+
+
+def test_wrong_settings_are_not_tried_for_ever(night: Night) -> None:
+    config = night.lab.path(CONFIG)
+    config.write_text(SETTINGS.replace("settle_s", "settel_s"), encoding="utf-8")
+    night.lab.run("systemctl", "restart", "arwatch", check=False)
+    assert night.lab.show("arwatch", "ActiveState") == "failed"
+    assert night.lab.show("arwatch", "ExecMainStatus") == "78"
+    assert "did you mean settle_s?" in night.lab.journal("arwatch")
+    config.write_text(SETTINGS, encoding="utf-8")
+    night.lab.run("systemctl", "restart", "arwatch")
+
+
+def test_a_second_camera_gets_an_instance(booted_night: Night) -> None:
+    lab = booted_night.lab
+    lab.run("install", "-d", "-m", "777", "/srv/north")
+    settings = '[watch]\nfolders = ["/srv/north"]\nsettle_s = 0.3\n[disk]\nmin_free_mib = 1\n'
+    lab.path("/tmp/north.toml").write_text(settings, encoding="utf-8")
+    said = lab.run(arwatch_command(), "install-service", "--config", "/tmp/north.toml")
+    (start,) = re.findall(r"^  sudo (systemctl enable --now arwatch@north)$", said, re.MULTILINE)
+    lab.run(*start.split())
+    frame = lab.path("/srv/north/DSC00001.ARW")
+    simulate.write_arw(frame, simulate.render(simulate.tonight(400, 600)).mosaic)
+    lab.wait(lambda: frame.with_suffix(".bkg_subtracted.fits").exists(), "the FITS", "arwatch@north")
+    assert lab.path("/var/lib/arwatch/north/ledger.sqlite").exists()
+    lab.run(arwatch_command(), "uninstall-service", "--config", "/etc/arwatch/north.toml")
+    assert not lab.path("/etc/systemd/system/arwatch@.service").exists()
+    assert booted_night.is_running()
+
+
+def test_a_user_has_a_service_of_ones_own(booted_night: Night) -> None:
+    lab = booted_night.lab
+    uid = lab.run("id", "-u", "anna").strip()
+    lab.path("/etc/systemd/system/user@.service").write_text(MANAGER, encoding="utf-8")
+    lab.run("usermod", "--append", "--groups", "systemd-journal", "anna")
+    lab.run("systemctl", "daemon-reload")
+    lab.run("systemctl", "start", f"user@{uid}")
+    as_anna = ["runuser", "-u", "anna", "--", "env", f"XDG_RUNTIME_DIR=/run/user/{uid}", "HOME=/home/anna"]
+    # the kernels need not be compiled a second time for a test
+    lab.run("install", "-d", "-o", "anna", "/home/anna/.cache", "/home/anna/lights")
+    lab.run("cp", "-r", "/var/cache/arwatch", "/home/anna/.cache/arwatch")
+    lab.run("chown", "-R", "anna", "/home/anna/.cache")
+    settings = '[watch]\nfolders = ["/home/anna/lights"]\nsettle_s = 0.3\n[disk]\nmin_free_mib = 1\n'
+    lab.path("/tmp/arwatch.toml").write_text(settings, encoding="utf-8")
+    said = lab.run(*as_anna, arwatch_command(), "install-service", "--user", "--config", "/tmp/arwatch.toml")
+    assert "failed" not in said
+    (start,) = re.findall(r"^  (systemctl --user enable --now arwatch)$", said, re.MULTILINE)
+    lab.run(*as_anna, *start.split())
+    frame = lab.path("/home/anna/lights/DSC00001.ARW")
+    simulate.write_arw(frame, simulate.render(simulate.tonight(400, 600)).mosaic)
+    lab.wait(lambda: frame.with_suffix(".bkg_subtracted.fits").exists(), "the FITS", f"user@{uid}")
+    shown = lab.run(*as_anna, arwatch_command(), "logs", "--user", "--no-follow")
+    assert "service.compiling" not in shown
+    assert "frame.written   DSC00001.ARW" in shown
+    assert "removed" in lab.run(*as_anna, arwatch_command(), "uninstall-service", "--user")
+    lab.run("systemctl", "stop", f"user@{uid}")
+
+
+def test_at_last_it_is_taken_away(booted_night: Night) -> None:
+    lab = booted_night.lab
+    unit = lab.path("/etc/systemd/system/arwatch.service")
+    unit.write_text(unit.read_text(encoding="utf-8").replace("Nice=10", "Nice=5"), encoding="utf-8")
+    assert "kept, for it was edited" in lab.run(arwatch_command(), "uninstall-service")
+    assert unit.exists()
+    unit.unlink()
+    lab.run(arwatch_command(), "uninstall-service")
+    assert lab.show("arwatch", "LoadState") in {"not-found", "loaded"}
+    left = [path.name for path in lab.path("/etc/systemd/system").rglob("*") if path.is_file()]
+    assert sorted(left) == ["impatient.conf", "user@.service"]
+    assert lab.path(CONFIG).exists()
+    assert "nothing to do" in lab.run(arwatch_command(), "uninstall-service")

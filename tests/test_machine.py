@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from arwatch.machine import memory_bytes
+
+PHYSICAL = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("membership", "limits", "memory"),
+    [
+        ("0::/system.slice/arwatch.service\n", {"system.slice/arwatch.service": f"{600 * MIB}\n"}, 600 * MIB),
+        ("0::/a/b\n", {"a": f"{300 * MIB}\n", "a/b": f"{600 * MIB}\n"}, 300 * MIB),
+        ("0::/a\n", {"a": "max\n"}, PHYSICAL),
+        ("0::/a\n", {}, PHYSICAL),
+        ("0::/\n", {"": f"{300 * MIB}\n"}, 300 * MIB),
+        ("4:memory:/a\n", {"a": f"{300 * MIB}\n"}, PHYSICAL),
+    ],
+)
+def test_a_control_groups_limit_counts(tmp_path: Path, membership: str, limits: dict[str, str], memory: int) -> None:
+    (tmp_path / "membership").write_text(membership)
+    for group, limit in limits.items():
+        folder = tmp_path / "groups" / group
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "memory.max").write_text(limit)
+    assert memory_bytes(tmp_path / "membership", tmp_path / "groups") == memory
+
+
+def test_without_control_groups_all_memory_counts(tmp_path: Path) -> None:
+    assert memory_bytes(tmp_path / "none", tmp_path / "none") == PHYSICAL
