@@ -6,7 +6,6 @@ import os
 import signal
 import sqlite3
 import time
-from collections import deque
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from arwatch.ledger import Ledger, set_aside
 from arwatch.log import Log
 from arwatch.pool import Compiling, Done, LocalPool, Lost, Ready
 from arwatch.publish import remove_stale
+from arwatch.pulse import TELL_S, Pulse, status
 from arwatch.watch import Watcher
 
 if TYPE_CHECKING:
@@ -31,12 +31,8 @@ if TYPE_CHECKING:
 EX_OK, EX_SOFTWARE, EX_TEMPFAIL = 0, 70, 75
 FOLDERS_S = 3.0
 """How often folders are looked for that came or went."""
-TELL_S = 30.0
-"""How often the backlog's progress is told."""
 SLICE_S = 0.2
 """How long frames are taken up in one go."""
-HEARTBEAT_S = 10.0
-"""How often the status is renewed where systemd wants no sign of life."""
 
 
 class Service:
@@ -60,11 +56,11 @@ class Service:
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stop_by: float | None = None
         self._ready = False
-        self._finished: deque[float] = deque(maxlen=200)
-        self._due = dict.fromkeys(("folders", "rescan", "tell", "heartbeat"), 0.0)
+        self._due = dict.fromkeys(("folders", "rescan"), 0.0)
         self._scan: Iterator[tuple[Path, Look]] | None = None
         self._starting = True
-        self._began = self._progress = time.monotonic()
+        self._began = time.monotonic()
+        self._pulse = Pulse(self._began)
         self._ledger_quiet_until = 0.0
 
     def run(self) -> int:
@@ -166,11 +162,13 @@ class Service:
             self._look_around()
             self._frames.settle(time.monotonic() + SLICE_S)
             self._frames.dispatch()
-        self._tell()
+        if self._ready:
+            self._pulse.beat(self._frames, self._log, self._settings.workers.timeout_s, time.monotonic())
 
     def _sleep(self) -> None:
         now = time.monotonic()
-        naps = [self._frames.pool.sleep(), *(due - now for due in self._due.values())]
+        naps = [self._frames.pool.sleep(), self._pulse.sleep(now) if self._ready else None]
+        naps += [due - now for due in self._due.values()]
         naps.append(self._frames.sleep(now) if self._stop_by is None else self._stop_by - now)
         longest = 0.0 if self._scan else max(0.0, min(nap for nap in naps if nap is not None))
         wait([*self._frames.pool.handles(), self._wake_read], longest)
@@ -259,10 +257,9 @@ class Service:
             self._scan, self._starting = None, False
 
     def _hear(self, report: Ready | Compiling | Done | Lost) -> None:
-        self._progress = time.monotonic()
+        now = time.monotonic()
+        self._pulse.heard(now, finished=isinstance(report, Done))
         if isinstance(report, Done):
-            self._finished.append(self._progress)
-            self._due["heartbeat"] = 0.0
             self._frames.finish(report.job, report.outcome)
         elif isinstance(report, Lost):
             frame = report.job.source.path.name if report.job else None
@@ -274,48 +271,8 @@ class Service:
             systemd.notify(STATUS="compiling the kernels for this machine", EXTEND_TIMEOUT_USEC=str(300 * 10**6))
         else:
             self._ready = True
-            self._log("service.ready", seconds=round(self._progress - self._began, 2))
-            systemd.notify(READY="1", STATUS=self._status())
-
-    # -- telling -------------------------------------------------------------------------------------------
-
-    def _tell(self) -> None:
-        now = time.monotonic()
-        if now >= self._due["tell"]:
-            self._due["tell"] = now + TELL_S
-            waiting = self._frames.ledger.waiting()
-            recent = [t for t in self._finished if t > now - 10 * TELL_S]
-            if waiting >= 5 and len(recent) >= 2 and recent[-1] > recent[0]:
-                rate = (len(recent) - 1) / (recent[-1] - recent[0])
-                self._log("backlog.progress", waiting=waiting, per_minute=60 * rate, left_s=waiting / rate)
-        if now >= self._due["heartbeat"]:
-            every = systemd.watchdog_s()
-            self._due["heartbeat"] = now + (every / 4 if every else HEARTBEAT_S)
-            if self._ready and not self._is_stuck(now):
-                systemd.notify(WATCHDOG="1", STATUS=self._status())
-
-    def _is_stuck(self, now: float) -> bool:
-        """Whether there is work, nothing keeps it from being done, and yet no worker has reported for too long."""
-        frames = self._frames
-        if not frames.in_work and (frames.governor.paused or frames.ledger.next() is None):
-            self._progress = now  # nothing was to be done until now
-        return now - self._progress > self._settings.workers.timeout_s + 60.0
-
-    def _status(self) -> str:
-        frames = self._frames
-        doing = "disk low" if frames.governor.paused else "working" if frames.in_work else "waiting"
-        tally = f"{frames.tally['written']} written, {frames.tally['failed']} failed"
-        if frames.last is None:
-            return f"{doing} · {tally}"
-        frame, when, sky = frames.last
-        return f"{doing} · {tally} · last {frame} {_ago(time.monotonic() - when)} · {sky}"
-
-
-def _ago(seconds: float) -> str:
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
+            self._log("service.ready", seconds=round(now - self._began, 2))
+            systemd.notify(READY="1", STATUS=status(self._frames, now))
 
 
 def _claim(folder: Path) -> None:
