@@ -142,6 +142,8 @@ def _read(file: BinaryIO) -> Frame:
     except MemoryError as error:
         raise NoMemoryError(_NO_MEMORY) from error
     except (rawpy.LibRawError, rawpy.NotSupportedError, NotImplementedError, RuntimeError) as error:
+        if isinstance(error, rawpy.LibRawUnsufficientMemoryError) or not _fits_into_memory(raw, size):
+            raise NoMemoryError(_NO_MEMORY) from error
         raise _explained(error) from error
 
 
@@ -182,9 +184,16 @@ def _colors(decoder: rawpy.RawPy) -> NDArray[np.uint8]:
     raise UnsupportedError("the sensor has no colour filter pattern that repeats: it cannot be separated into bands")
 
 
+def _fits_into_memory(raw: tables.RawImage, size: int) -> bool:
+    """Tell whether a refusal of LibRaw may be taken at its word: without memory it calls a sound frame damaged."""
+    try:
+        np.empty(4 * raw.width * raw.height + size, np.uint8)  # its mosaic, ours, and the bytes to be unpacked
+    except MemoryError:
+        return False
+    return True
+
+
 def _explained(error: Exception) -> FrameError:
-    if isinstance(error, rawpy.LibRawUnsufficientMemoryError):
-        return NoMemoryError(_NO_MEMORY)
     if not isinstance(error, rawpy.LibRawFatalError):
         return UnsupportedError("the decoder does not know this camera's storage: a newer version of rawpy may read it")
     return DamagedError("the frame's data is damaged and cannot be decoded: copy the file again from the card")

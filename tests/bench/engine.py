@@ -1,4 +1,4 @@
-"""What the engine costs and how well it finds the sky: python tests/bench/engine.py [--quick].
+"""What the engine costs and how well it finds the sky.
 
 Measures on this machine, in one run: the engine against the reference on one core; two threads against
 one; 12, 24 and 61 Mpx; the settings "box 35, filter 9, kernel 2"; the greatest difference to the reference;
@@ -8,23 +8,18 @@ skies. Prints medians with the smallest and the greatest value of the repeats.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from arwatch.background import render_surface, subtract_background, warm_up
 from arwatch.settings import Background
+from figures import Row, spread, table
 from scenes import RGGB, SKIES, scene
 
 DEFAULT = Background()
@@ -32,15 +27,6 @@ NARROW = Background(box_size=35, filter_size=9, kernel_stddev=2.0, red_norm=1.60
 SIZES = {12: (2848, 4256), 24: (4024, 6024), 61: (6336, 9504)}
 """Megapixels: (ny, nx)."""
 QUICK_SIZES = {1: (824, 1236), 2: (1206, 1806), 4: (1648, 2472)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One line of a table: what was measured, its value with spread, and what it should reach."""
-
-    what: str
-    value: str
-    goal: str = ""
 
 
 def seconds(call, repeats: int) -> list[float]:
@@ -52,10 +38,6 @@ def seconds(call, repeats: int) -> list[float]:
         call()
         times.append(time.perf_counter() - start)
     return times
-
-
-def spread(times: list[float], unit: str = " s") -> str:
-    return f"{statistics.median(times):.2f}{unit} ({min(times):.2f} to {max(times):.2f})"
 
 
 def mosaic_of(shape: tuple[int, int]) -> np.ndarray:
@@ -191,39 +173,14 @@ def accuracy(shape: tuple[int, int]) -> list[Row]:
     return rows
 
 
-def machine() -> str:
-    """Name the processor, its cores, and the versions that matter."""
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-    name = names[0] if names else platform.processor()
-    cores = len(os.sched_getaffinity(0))
-    return f"{name}, {cores} cores, Python {platform.python_version()}, numpy {np.__version__}"
-
-
-def table(title: str, head: tuple[str, str, str], rows: list[Row]) -> str:
-    """Format rows as a Markdown table."""
-    lines = [head, *((row.what, row.value, row.goal) for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(3)]
-    text = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |" for line in lines]
-    text.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
-    return f"\n{title}\n\n" + "\n".join(text)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="small frames, for a first look")
-    quick = parser.parse_args().quick
+def main(*, quick: bool) -> None:
+    """Measure and print everything."""
     sizes = QUICK_SIZES if quick else SIZES
     repeats = 3 if quick else 6
     warm_up()
-    print(machine())
     head = ("what", "measured: median (least to greatest)", "goal")
     print(table("Speed", head, speed(list(sizes.values())[1], repeats)), flush=True)
     print(table("From small frames to large", head, linearity(sizes, repeats)), flush=True)
     print(table("Memory", head, memory(sizes)), flush=True)
     head = ("sky", "bias and rms of the surface's error: red | green | blue, ADU", "time")
     print(table("Against known skies", head, accuracy(list(sizes.values())[1])), flush=True)
-
-
-if __name__ == "__main__":
-    main()
