@@ -45,7 +45,7 @@ class Governor:
 
     def refused(self, now: float) -> None:
         """A write failed for lack of room that was not foreseen (a quota, another program): wait, ever longer."""
-        self._not_before = now + min(5.0 * 2**self._refused, LONGEST_WAIT_S)
+        self._not_before = now + min(5.0 * 2 ** min(self._refused, 10), LONGEST_WAIT_S)
         self._refused += 1
 
     def hours_left(self, free: int) -> float | None:

@@ -245,7 +245,9 @@ class LocalPool:
         self._deaths += 1
         if self._deaths >= FIRST_DEATHS and not self._once_ready:
             raise PoolError(f"workers cannot start: {reason}; run `arwatch check`")
-        self._not_before = time.monotonic() + min(2.0**self._deaths, LONGEST_PAUSE_S) if self._once_ready else 0.0
+        self._not_before = (
+            time.monotonic() + min(2.0 ** min(self._deaths, 10), LONGEST_PAUSE_S) if self._once_ready else 0.0
+        )
 
     def _retire(self, worker: _Worker) -> None:
         _end(worker)

@@ -24,6 +24,9 @@ INOTIFY = Path("/proc/sys/fs/inotify")
 ENOUGH = {"max_user_watches": 8192, "max_user_instances": 64, "max_queued_events": 16384}
 
 
+COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
 class Finding(NamedTuple):
     """One thing looked at."""
 
@@ -36,17 +39,11 @@ class Finding(NamedTuple):
 def check(settings: Settings) -> int:
     """Print all findings; gives the number of those that keep arwatch from working."""
     console = Console()
-    marks = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
     failed = 0
     for finding in _findings(settings):
         failed += finding.state == "fail"
-        console.print(
-            Text(marks[finding.state][0], marks[finding.state][1]),
-            f"{finding.what:<12}",
-            finding.how,
-            highlight=False,
-            markup=False,
-        )
+        line = Text(f"{finding.state if finding.state != 'fail' else 'FAIL':<4}", COLOURS[finding.state])
+        console.print(line.append(f" {finding.what:<12} {finding.how}", "default"), soft_wrap=True)
     console.print("ready" if not failed else f"not ready: {failed} to mend", highlight=False)
     return failed
 
