@@ -1,7 +1,6 @@
 """Reading raw files: sound ones exactly, broken ones never."""
 
 import contextlib
-import hashlib
 import io
 import os
 import struct
@@ -375,29 +374,6 @@ def test_a_broken_header_escapes_as_no_other_error(read: Read, form: str, change
         data[at] = value
     with contextlib.suppress(FrameError):
         assert read(bytes(data)).mosaic.ndim == 2
-
-
-def test_a_fingerprint_is_of_the_content(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    small = b"night" * 1000
-    path.write_bytes(small)
-    expected = hashlib.blake2b(len(small).to_bytes(8, "little") + small, digest_size=16).hexdigest()
-    assert arw.fingerprint(path) == expected
-    path.write_bytes(b"")
-    assert len(arw.fingerprint(path)) == 32
-
-
-@pytest.mark.parametrize("at", [0, 16383, 3_000_000 - 1, 3_000_000 - 16384])
-def test_a_fingerprint_sees_both_ends_of_large_files(tmp_path: Path, at: int) -> None:
-    path = tmp_path / "a"
-    data = bytearray(3_000_000)
-    path.write_bytes(data)
-    before = arw.fingerprint(path)
-    data[at] = 1
-    path.write_bytes(data)
-    assert arw.fingerprint(path) != before
-    path.write_bytes(data + b"\0")
-    assert arw.fingerprint(path) != before
 
 
 CAMERAS = {

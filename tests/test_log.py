@@ -1,11 +1,13 @@
 import io
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from arwatch.log import EVENTS, ConsoleRenderer, Log, printable
+from arwatch.log import EVENTS, ConsoleRenderer, Log
+from arwatch.names import printable
 from arwatch.settings import Log as LogSettings
 
 WRITTEN = {
@@ -61,9 +63,18 @@ def test_auto_is_for_people_on_a_terminal(stream, is_json):
 @pytest.mark.parametrize(
     ("event", "prefix"), [("frame.failed", "<3>{"), ("watch.lost", "<4>{"), ("frame.written", "<6>{")]
 )
-def test_the_journal_gets_a_priority(monkeypatch, event, prefix):
-    monkeypatch.setenv("JOURNAL_STREAM", "8:1")
-    assert line("json", event, **WRITTEN).startswith(prefix)
+def test_the_journal_gets_a_priority(monkeypatch, tmp_path, event, prefix):
+    with (tmp_path / "journal").open("w+") as stream:
+        found = os.fstat(stream.fileno())
+        monkeypatch.setattr("sys.stderr", stream)
+        monkeypatch.setenv("JOURNAL_STREAM", "8:1")
+        Log(LogSettings(format="json"))(event, **WRITTEN)
+        monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
+        Log(LogSettings(format="json"))(event, **WRITTEN)
+        stream.seek(0)
+        inherited, ours = stream.readlines()
+    assert inherited.startswith("{"), "the variable alone does not say that stderr is the journal"
+    assert ours.startswith(prefix)
 
 
 def test_only_terminals_get_colour(monkeypatch):

@@ -42,7 +42,7 @@ def watched(request, tmp_path):
         claim=lambda _folder: None,
     )
     (change,) = watcher.check()
-    assert (change.folder, change.present, change.how) == (folder, True, request.param)
+    assert change == (folder, "started", request.param)
     yield folder, watcher, woken
     watcher.close()
 
@@ -67,7 +67,10 @@ def test_arrivals_are_sighted_and_nothing_else(watched, tmp_path):
     (folder / "a.part").rename(folder / "b.arw")
     (tmp_path / "c.ARW").write_bytes(b"x")
     (tmp_path / "c.ARW").rename(folder / "c.ARW")
-    expected = {folder / name for name in ("a.ARW", "b.arw", "c.ARW")}
+    (folder / ".Trash-1000").mkdir()
+    (folder / ".Trash-1000" / "d.ARW").write_bytes(b"x")
+    (folder / "z.ARW").write_bytes(b"x")
+    expected = {folder / name for name in ("a.ARW", "b.arw", "c.ARW", "z.ARW")}
     assert sightings(watcher, woken, expected) == expected
 
 
@@ -85,11 +88,11 @@ def test_a_folder_that_vanishes_is_told_once_and_watched_again_when_it_returns(w
     away = folder.with_name("away")
     folder.rename(away)
     (change,) = watcher.check()
-    assert not change.present
+    assert change.what == "lost"
     assert list(watcher.check()) == []
     away.rename(folder)
     (change,) = watcher.check()
-    assert change.present
+    assert change.what == "returned"
     (folder / "a.ARW").write_bytes(b"x")
     sightings(watcher, woken, {folder / "a.ARW"})
 
@@ -117,7 +120,7 @@ def test_a_folder_that_another_daemon_has_is_not_watched(tmp_path):
 
     watcher = Watcher(Watch(folders=(str(tmp_path),)), ".fits", wake=lambda: None, claim=claim)
     (change,) = watcher.check()
-    assert (change.present, change.how) == (False, "is watched already")
+    assert (change.what, change.how) == ("lost", "is watched already")
     watcher.close()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
@@ -42,9 +41,6 @@ logging.getLogger("tifffile").disabled = True  # its remarks on damaged tables a
 MAX_PIXELS = 300_000_000
 """A picture with more pixels is a damaged header; the largest sensors of today have 150 million."""
 
-_BLOCKS = 64
-_BLOCK = 16 * 1024  # bytes
-
 _NO_MEMORY = "there was not enough memory to decode the frame: set fewer workers"
 
 
@@ -79,37 +75,6 @@ def read(path: Path) -> Frame:
         raise
     except OSError as error:
         raise ReadError(f"the file could not be read: {error.strerror or error}") from error
-
-
-def fingerprint(path: Path) -> str:
-    """Hash the file's length and 64 blocks of 16 KiB spread evenly over it, the first and the last included.
-
-    Parameters
-    ----------
-    path
-        A file; one of 1 MiB or less is read as a whole.
-
-    Returns
-    -------
-    str
-        BLAKE2b, 128 bits, hexadecimal.
-
-    Raises
-    ------
-    OSError
-        The file could not be read.
-    """
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        digest = hashlib.blake2b(size.to_bytes(8, "little"), digest_size=16)
-        last = max(size - _BLOCK, 0)
-        starts = (
-            range(0, size, _BLOCK) if size <= _BLOCKS * _BLOCK else (last * k // (_BLOCKS - 1) for k in range(_BLOCKS))
-        )
-        for start in starts:
-            file.seek(start)
-            digest.update(file.read(_BLOCK))
-    return digest.hexdigest()
 
 
 def _read(file: BinaryIO) -> Frame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import click
 
 from arwatch import __version__
 from arwatch.errors import ArwatchError, SettingsError
+from arwatch.names import printable
 from arwatch.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -50,14 +52,22 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except SettingsError as error:
-            click.echo(f"arwatch: {error}", err=True)
+            _say(str(error))
             ctx.exit(EX_CONFIG)
         except ArwatchError as error:
-            click.echo(f"arwatch: {error}", err=True)
+            _say(str(error))
+            ctx.exit(1)
+        except sqlite3.Error as error:
+            _say(f"the ledger cannot be used: {error}")
             ctx.exit(1)
         except OSError as error:
-            click.echo(f"arwatch: {error.filename or ''}: {error.strerror or error}", err=True)
+            _say(f"{error.filename or ''}: {error.strerror or error}")
             ctx.exit(1)
+
+
+def _say(text: str) -> None:
+    """Explain on stderr; names in the text may hold anything, its lines stay lines."""
+    click.echo("arwatch: " + "\n".join(printable(line) for line in text.split("\n")), err=True)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
@@ -133,7 +143,7 @@ def simulate(folder: Path, frames: int, interval: float, size: tuple[int, int], 
 
     scene = camera.tonight(*size)
     for path in camera.camera(folder, frames=frames, interval_s=interval, scene=scene, slow=slow, truth=truth):
-        click.echo(path)
+        click.echo(printable(str(path)))
 
 
 @main.command()
@@ -197,7 +207,7 @@ def restore(fits: Path, output: Path | None) -> None:
     stem = fits.name.removesuffix(".fz").removesuffix(".fits")
     target = output or fits.with_name(f"{stem}.raw.fits")
     fitsfile.restore_file(fits, target)
-    click.echo(target)
+    click.echo(printable(str(target)))
 
 
 @main.command()
@@ -214,9 +224,16 @@ def retry(paths: Sequence[Path], config: Path | None, *, everything: bool) -> No
 
     if bool(paths) == everything:
         raise click.UsageError("name the frames to try again, or give --all")
-    book = ledger.Ledger(machine.state_folder(load(config).state))
+    state = machine.state_folder(load(config).state)
+    if not (state / ledger.NAME).exists():
+        raise ArwatchError(
+            f"there is no ledger in {state}: name the daemon's settings by --config; for the system's service, run"
+            " this as its user with STATE_DIRECTORY=/var/lib/arwatch"
+        )
+    book = ledger.Ledger(state)
     failed = [entry.path for entry in book.entries("failed")]
-    chosen = failed if everything else [path for path in (p.absolute() for p in paths) if path in set(failed)]
+    known = set(failed)
+    chosen = failed if everything else [path for path in (p.absolute() for p in paths) if path in known]
     for path in chosen:
         book.forget(path)
     book.close()

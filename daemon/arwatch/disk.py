@@ -21,7 +21,7 @@ class Governor:
     """Pauses work while the disk is low. The clock (monotonic seconds) and the free bytes are handed in."""
 
     def __init__(self, settings: Disk) -> None:
-        self._settings = settings
+        self.settings = settings
         self._ratio = FIRST_GUESS
         self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
         self._refused = 0
@@ -31,7 +31,7 @@ class Governor:
 
     def wanted(self, source_sizes: list[int]) -> int:
         """Bytes that must be free for the outputs of these frames (sizes in bytes) to be begun."""
-        return self._settings.min_free_mib * MIB + int(self._ratio * sum(source_sizes))
+        return self.settings.min_free_mib * MIB + int(self._ratio * sum(source_sizes))
 
     def has_room(self, free: int, source_sizes: list[int], now: float) -> bool:
         """Whether the last of these frames may be begun; the others are in work already."""
@@ -56,13 +56,13 @@ class Governor:
         written = sum(size for _, size in list(self._recent)[1:])
         if spell <= 0 or written <= 0:
             return None
-        return max(0.0, free - self._settings.min_free_mib * MIB) / (written / spell) / 3600
+        return max(0.0, free - self.settings.min_free_mib * MIB) / (written / spell) / 3600
 
     def forecast(self, free: int) -> float | None:
         """Hours left where that is little and was not told yet; told again only after it was well again."""
         hours = self.hours_left(free)
-        low = hours is not None and hours < self._settings.warn_h
-        still_low = hours is not None and hours < 2 * self._settings.warn_h
+        low = hours is not None and hours < self.settings.warn_h
+        still_low = hours is not None and hours < 2 * self.settings.warn_h
         told, self.warned = self.warned, low or (self.warned and still_low)
         return hours if low and not told else None
 

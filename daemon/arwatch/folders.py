@@ -24,23 +24,23 @@ def look(path: Path) -> Look | None:
 
 def scan(folder: Path, wanted: Callable[[str], bool], *, recursive: bool) -> Iterator[tuple[Path, Look]]:
     """Give the wanted files of a folder, oldest first, folder by folder; links to folders are not followed."""
-    found: list[tuple[int, str, int]] = []
-    below: list[str] = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if recursive and not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
-                    below.append(entry.name)
-                elif wanted(entry.name):
-                    seen = look(Path(entry.path))
-                    if seen is not None:
+    folders = [folder]
+    while folders:
+        place = folders.pop()
+        found: list[tuple[int, str, int]] = []
+        below: list[str] = []
+        try:
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    if recursive and not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+                        below.append(entry.name)
+                    elif wanted(entry.name) and (seen := look(place / entry.name)) is not None:
                         found.append((seen.mtime_ns, entry.name, seen.size))
-    except OSError:
-        return  # it vanished meanwhile: `check` tells
-    for mtime_ns, name, size in sorted(found):
-        yield folder / name, Look(size, mtime_ns)
-    for name in sorted(below):
-        yield from scan(folder / name, wanted, recursive=True)
+        except OSError:
+            continue  # it vanished meanwhile: the watcher tells
+        for mtime_ns, name, size in sorted(found):
+            yield place / name, Look(size, mtime_ns)
+        folders += [place / name for name in sorted(below, reverse=True)]
 
 
 def file_system(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str:

@@ -11,7 +11,7 @@ from arwatch import machine
 from arwatch.arwfile.tables import needed_length
 from arwatch.disk import Governor, free_bytes
 from arwatch.folders import look
-from arwatch.names import output_path
+from arwatch.names import output_folder, output_path, output_root
 from arwatch.outcome import Failed, Job, Outcome, Settled, Skipped, Unsettled, Written
 from arwatch.publish import remove_stale
 from arwatch.settings import Settings, recipe
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from arwatch.pool import Pool
 
 LIVE_S = 600.0
-"""A frame younger than this when it is first seen comes from the camera, an older one from a card."""
+"""What is so much older than the newest frame comes from a card, not from the camera (whatever the clocks say)."""
 LONGEST_RETRY_S = 300.0
 BANDS = ("red", "green", "blue")
 
@@ -58,13 +58,15 @@ class Frames:
         self._changed_in_work: set[Path] = set()
         self._cleared: set[Path] = set()
         self._settling = Settling(settings.watch.settle_s, settings.watch.give_up_s, look, _needed_length)
+        self.governor = Governor(settings.disk)
+        self._newest_ns = 0
         self.apply(settings, roots)
 
     def apply(self, settings: Settings, roots: Sequence[Path]) -> None:
         """Let new settings rule from the next frame on."""
         self._settings, self._roots, self._recipe = settings, tuple(roots), recipe(settings)
         self._settling.settle_s, self._settling.give_up_s = settings.watch.settle_s, settings.watch.give_up_s
-        self.governor = Governor(settings.disk)
+        self.governor.settings = settings.disk
         self.ledger.watch(roots)
 
     @property
@@ -101,13 +103,14 @@ class Frames:
         elif entry is None or not self._dealt_with(entry, found, starting=starting):
             if not self._settling.sighted(path, time.monotonic()):
                 return
-            live = not starting and time.time() - found.mtime_ns / 1e9 < LIVE_S
+            self._newest_ns = max(self._newest_ns, found.mtime_ns)
+            live = not starting and found.mtime_ns > self._newest_ns - LIVE_S * 1e9
             self.ledger.saw(path, live=live)
             self._tell("frame.seen", path, size=found.size)
 
     def clear_away(self, path: Path) -> None:
         """Remove what a power cut left of unfinished outputs where this frame's output belongs."""
-        folder = self._output_of(path).parent
+        folder = output_folder(path, self._root_of(path), self._settings.output)
         if folder not in self._cleared:
             self._cleared.add(folder)
             remove_stale(folder)
@@ -149,6 +152,12 @@ class Frames:
             self.ledger.started(entry.path, job.output, self._recipe)
             self._work[entry.path] = entry
             self.pool.submit(job)
+        if self.governor.paused and not self.ledger.waiting():
+            self._resume(self._roots[0])  # what waited for room is gone
+
+    def _resume(self, folder: Path) -> None:
+        self.governor.paused = False
+        self.log("disk.resumed", folder=str(folder), free_mib=free_bytes(folder) >> 20)
 
     def finish(self, job: Job, outcome: Outcome) -> None:
         """Record what a worker made of a frame."""
@@ -194,7 +203,7 @@ class Frames:
         return Job(
             source=Settled(entry.path, entry.size or 0, entry.mtime_ns or 0),
             output=self._output_of(entry.path),
-            root=Path(output.folder).expanduser().absolute() if output.folder else self._root_of(entry.path),
+            root=output_root(output, self._root_of(entry.path)),
             settings=self._settings,
             threads=machine.threads_for(workers, used),
         )
@@ -216,8 +225,7 @@ class Frames:
         sizes = [*(entry.size or 0 for entry in self._work.values()), job.source.size]
         room = self.governor.has_room(free, sizes, now)
         if room and self.governor.paused:
-            self.governor.paused = False
-            self.log("disk.resumed", folder=str(folder), free_mib=free >> 20)
+            self._resume(folder)
         elif not room:
             self._pause(folder, free, sizes)
         if (hours := self.governor.forecast(free)) is not None:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from arwatch.settle import Look
 
+NAME = "ledger.sqlite"
 VERSION = 1
+PATIENCE_S = 10.0
+"""How long another process may hold the ledger."""
 LONGEST_DELAY_S = 600.0
 """A retry that is further ahead than this was set by a clock that has been set back since: it waits no longer."""
 State: TypeAlias = Literal["seen", "settled", "working", "written", "failed", "gone"]
@@ -92,7 +95,7 @@ class Ledger:
     def __init__(self, folder: Path, roots: Sequence[Path] = (), clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self.watch(roots)
-        self.path = folder / "ledger.sqlite"
+        self.path = folder / NAME
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         except OSError as error:
@@ -101,7 +104,7 @@ class Ledger:
             raise LedgerError(f"{self.path}: is a symbolic link; the ledger must be a file of its own")
         self.created = not self.path.exists()
         try:
-            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=10.0)
+            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=PATIENCE_S)
         except sqlite3.OperationalError as error:
             raise LedgerError(f"{self.path}: cannot be opened: {error}; is the state folder writable?") from error
         try:
@@ -114,7 +117,7 @@ class Ledger:
             raise
 
     def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._switch_to_wal()
         # a power cut may cost the last steps, never the ledger; the outputs themselves say what was done
         self._db.execute("PRAGMA synchronous = NORMAL")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -124,6 +127,19 @@ class Ledger:
         self._db.execute(f"PRAGMA user_version = {VERSION}")
         if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("the ledger is damaged")
+
+    def _switch_to_wal(self) -> None:
+        """SQLite does not wait here for another process that opens the same new file (sqlite.org/wal.html)."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
 
     def close(self) -> None:
         """Close the database."""
@@ -137,27 +153,23 @@ class Ledger:
 
     def reclaim(self) -> int:
         """Put back what was in work when a daemon ended without a word; gives the number of these frames."""
-        self._db.execute(f"UPDATE frames SET state = 'gone' WHERE state = 'seen' AND ({self._mine})", self._ends)  # noqa: S608
+        self._db.execute(f"UPDATE frames SET state = 'gone' WHERE state = 'seen' AND ({self._mine})", self._ends)
         return self._db.execute(
-            f"UPDATE frames SET state = 'settled', not_before = 0 WHERE state = 'working' AND ({self._mine})",  # noqa: S608
+            f"UPDATE frames SET state = 'settled', not_before = 0 WHERE state = 'working' AND ({self._mine})",
             self._ends,
         ).rowcount
 
     def get(self, path: Path) -> Entry | None:
         """Give a frame's row."""
-        row = self._db.execute(f"SELECT {COLUMNS} FROM frames WHERE path = ?", (_key(path),)).fetchone()  # noqa: S608
+        row = self._db.execute(f"SELECT {COLUMNS} FROM frames WHERE path = ?", (_key(path),)).fetchone()
         return _entry(row) if row else None
 
     def entries(self, *states: State) -> Iterator[Entry]:
         """Give the rows in these states (none: all), by path."""
         marks = ",".join("?" * len(states))
         where = f"WHERE state IN ({marks})" if states else ""
-        for row in self._db.execute(f"SELECT {COLUMNS} FROM frames {where} ORDER BY path", states):  # noqa: S608
+        for row in self._db.execute(f"SELECT {COLUMNS} FROM frames {where} ORDER BY path", states):
             yield _entry(row)
-
-    def counts(self) -> dict[str, int]:
-        """How many frames there are in each state."""
-        return dict(self._db.execute("SELECT state, count(*) FROM frames GROUP BY state"))
 
     def saw(self, path: Path, *, live: bool) -> None:
         """Record that a new or changed frame was noticed."""
@@ -218,7 +230,7 @@ class Ledger:
         now = self._clock()
         row = self._db.execute(
             # the index is in the order asked for: the first row that fits ends the search
-            f"SELECT {COLUMNS} FROM frames INDEXED BY queue WHERE state = 'settled'"  # noqa: S608
+            f"SELECT {COLUMNS} FROM frames INDEXED BY queue WHERE state = 'settled'"
             f" AND not_before NOT BETWEEN ? AND ? AND ({self._mine}) ORDER BY live DESC, mtime_ns, path LIMIT 1",
             (math.nextafter(now, math.inf), now + LONGEST_DELAY_S, *self._ends),
         ).fetchone()
@@ -228,7 +240,7 @@ class Ledger:
         """How many frames are in the queue."""
         return int(
             self._db.execute(
-                f"SELECT count(*) FROM frames INDEXED BY queue WHERE state = 'settled' AND ({self._mine})",  # noqa: S608
+                f"SELECT count(*) FROM frames WHERE state = 'settled' AND ({self._mine})",
                 self._ends,
             ).fetchone()[0]
         )
@@ -248,7 +260,7 @@ class Ledger:
 
     def _update(self, path: Path, **values: object) -> None:
         columns = ", ".join(f"{name} = ?" for name in values)
-        self._db.execute(f"UPDATE frames SET {columns} WHERE path = ?", (*values.values(), _key(path)))  # noqa: S608
+        self._db.execute(f"UPDATE frames SET {columns} WHERE path = ?", (*values.values(), _key(path)))
 
 
 COLUMNS = (
@@ -260,7 +272,7 @@ COLUMNS = (
 def set_aside(folder: Path) -> Path:
     """Rename an unreadable ledger and its companions; gives the new name of the main file."""
     stamp = time.strftime("%Y%m%dT%H%M%S")
-    main = folder / "ledger.sqlite"
+    main = folder / NAME
     for ending in ("", "-wal", "-shm"):
         companion = main.with_name(main.name + ending)
         if companion.exists():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TextIO
 import structlog
 
 from arwatch import systemd
+from arwatch.names import printable
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -69,14 +70,14 @@ class Log:
     def __init__(self, settings: LogSettings, stream: TextIO | None = None) -> None:
         stream = stream or sys.stderr
         human = settings.format == "console" or (settings.format == "auto" and stream.isatty())
-        # systemd sets JOURNAL_STREAM where stderr goes to the journal, which reads a priority before each line
-        journal = not human and "JOURNAL_STREAM" in os.environ
+        # the journal reads a priority before each line
+        journal = not human and stream is sys.stderr and systemd.stderr_is_journal()
         render: list[Any]
         if human:
             render = [ConsoleRenderer(colour=stream.isatty() and "NO_COLOR" not in os.environ)]
         else:
             render = [_ordered, structlog.processors.JSONRenderer(default=str)] + ([_prefixed] if journal else [])
-            if journal and stream is sys.stderr and systemd.stderr_is_journal():
+            if journal:
                 render.insert(1, _to_journal)
         self._logger = structlog.wrap_logger(
             structlog.WriteLogger(stream),
@@ -113,11 +114,6 @@ def _to_journal(_logger: object, method: str, event: dict[str, Any]) -> dict[str
 
 def _prefixed(_logger: object, method: str, line: str) -> str:
     return f"<{PRIORITY[method]}>{line}"
-
-
-def printable(text: str) -> str:
-    r"""Replace what a terminal could act on: control characters and undecodable bytes become \x.. forms."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 class ConsoleRenderer:

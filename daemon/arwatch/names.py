@@ -30,6 +30,19 @@ def is_frame(name: str, patterns: Sequence[str], suffix: str) -> bool:
     return any(fnmatch.fnmatchcase(lower, pattern.lower()) for pattern in patterns)
 
 
+def output_root(output: Output, root: Path) -> Path:
+    """Give the folder that the outputs of frames under `root` must not leave."""
+    return Path(output.folder).expanduser().absolute() if output.folder else root
+
+
+def output_folder(source: Path, root: Path, output: Output) -> Path:
+    """Give the folder of a frame's output: the frame's own, or below `output.folder` the tree under `root`."""
+    if not output.folder:
+        return source.parent
+    below = source.parent.relative_to(root) if source.is_relative_to(root) else Path()
+    return output_root(output, root) / below
+
+
 def output_path(source: Path, root: Path, output: Output, taken: Callable[[Path], bool]) -> Path:
     """Give the output's place for a frame: `DSC00001.ARW` -> `DSC00001.bkg_subtracted.fits`.
 
@@ -45,10 +58,7 @@ def output_path(source: Path, root: Path, output: Output, taken: Callable[[Path]
         Whether another frame owns this output (`a.ARW` beside `a.arw`; two cameras, one output folder): then
         a few letters that depend on the frame's path tell them apart.
     """
-    folder = source.parent
-    if output.folder:
-        below = folder.relative_to(root) if folder.is_relative_to(root) else Path()
-        folder = Path(output.folder).expanduser().absolute() / below
+    folder = output_folder(source, root, output)
     ending = output.suffix + (".fz" if output.compress else "")
     mark = "~" + hashlib.sha256(os.fsencode(source)).hexdigest()[:8]
     plain = folder / (source.stem + ending)
@@ -56,3 +66,8 @@ def output_path(source: Path, root: Path, output: Output, taken: Callable[[Path]
         return plain
     stem = os.fsencode(source.stem)[: NAME_MAX - len(os.fsencode(mark + ending))]
     return folder / (os.fsdecode(stem) + mark + ending)
+
+
+def printable(text: str) -> str:
+    r"""Replace what a terminal could act on: control characters and undecodable bytes become \x.. forms."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

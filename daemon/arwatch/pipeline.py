@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from arwatch import arw, fitsfile
 from arwatch.background import kernels_cached, subtract_background, warm_up
-from arwatch.errors import FrameError, NoSkyError
+from arwatch.errors import FrameError, NoSkyError, WriteError
 from arwatch.folders import look
 from arwatch.outcome import Failed, Job, Outcome, Settled, Skipped, Sky, Unsettled, Written
 from arwatch.publish import make_folder
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from arwatch.background import BandModel
+
+FINGERPRINT = 32
+"""Hexadecimal digits of the source's SHA-256 that tell frames apart."""
 
 __all__ = ["is_warm", "process", "warm_up"]
 
@@ -31,39 +34,43 @@ def is_warm() -> bool:
 def process(job: Job) -> Outcome:
     """Turn a frame into a FITS file; whatever goes wrong becomes part of the outcome."""
     try:
-        return _process(job)
-    except FrameError as error:
-        return Failed(code=error.code, reason=str(error), retriable=error.retriable)
-    except MemoryError:
-        return _too_large()
-    except OSError as error:
-        if error.errno == errno.ENOMEM:
-            return _too_large()
-        return Failed(code="read", reason=f"the file system failed: {error.strerror or error}", retriable=True)
+        return _done_before(job) or _process(job)
+    except (FrameError, OSError, MemoryError) as error:
+        if not _unchanged(job.source):
+            return Unsettled(reason="the file changed or vanished while it was read")
+        return _failed(error)
     except Exception as error:
         return Failed(code="internal", reason=f"internal error, please report it: {error!r}", retriable=False)
 
 
-def _too_large() -> Failed:
-    reason = "the frame needs more memory than a worker may use: raise [workers] memory_mib"
-    return Failed(code="memory", reason=reason, retriable=True)
+def _failed(error: FrameError | OSError | MemoryError) -> Failed:
+    if isinstance(error, FrameError):
+        return Failed(code=error.code, reason=str(error), retriable=error.retriable)
+    if isinstance(error, MemoryError) or error.errno == errno.ENOMEM:
+        reason = "the frame needs more memory than a worker may use: raise [workers] memory_mib"
+        return Failed(code="memory", reason=reason, retriable=True)
+    return Failed(code="read", reason=f"the file system failed: {error.strerror or error}", retriable=True)
+
+
+def _done_before(job: Job) -> Outcome | None:
+    """Whether there is nothing to do: the output reads back, and was made from these bytes with these settings."""
+    if not _unchanged(job.source):
+        return Unsettled(reason="the file changed before it was read")
+    made = None if job.force else fitsfile.provenance(job.output)
+    if made is None or (made.size, made.recipe) != (job.source.size, recipe(job.settings)):
+        return None
+    if made.mtime_ns == job.source.mtime_ns:
+        return Skipped(output=job.output, reason="the output is up to date")
+    if made.fingerprint == _sha256(job.source.path)[:FINGERPRINT]:
+        return Skipped(output=job.output, reason="the frame was touched, but is the same")
+    return None
 
 
 def _process(job: Job) -> Outcome:
     source, settings = job.source, job.settings
-    if not _unchanged(source):
-        return Unsettled(reason="the file changed before it was read")
-    fingerprint = arw.fingerprint(source.path)
-    if not job.force and _up_to_date(job, fingerprint):
-        return Skipped(output=job.output, reason="the output is up to date")
     began = time.perf_counter()
-    try:
-        frame = arw.read(source.path)
-    except FrameError:
-        if _unchanged(source):
-            raise
-        return Unsettled(reason="the file changed while it was read")
-    sha256 = _sha256(source.path) if settings.output.sha256 else None
+    digest = _sha256(source.path)
+    frame = arw.read(source.path)
     if not _unchanged(source):
         return Unsettled(reason="the file changed while it was read")
     decoded = time.perf_counter()
@@ -73,11 +80,17 @@ def _process(job: Job) -> Outcome:
         raise NoSkyError(f"the sky cannot be measured: {error}") from error
     subtracted = time.perf_counter()
     origin = fitsfile.Source(
-        path=source.path, size=source.size, mtime_ns=source.mtime_ns, fingerprint=fingerprint, sha256=sha256
+        path=source.path,
+        size=source.size,
+        mtime_ns=source.mtime_ns,
+        fingerprint=digest[:FINGERPRINT],
+        sha256=digest if settings.output.sha256 else None,
     )
     if settings.output.folder:
         make_folder(job.output, within=job.root)
     size = fitsfile.write(job.output, frame, subtraction, origin, settings, within=job.root)
+    if fitsfile.provenance(job.output) is None:
+        raise WriteError(f"{job.output.name} does not read back as it was written: check the disk")
     return Written(
         output=job.output,
         size=size,
@@ -97,12 +110,6 @@ def _sha256(path: Path) -> str:
 
 def _unchanged(source: Settled) -> bool:
     return look(source.path) == (source.size, source.mtime_ns)
-
-
-def _up_to_date(job: Job, fingerprint: str) -> bool:
-    """Whether the output was made from these bytes with these settings, and reads back."""
-    made = fitsfile.provenance(job.output)
-    return made is not None and made.fingerprint == fingerprint and made.recipe == recipe(job.settings)
 
 
 def _sky(band: BandModel) -> Sky:

@@ -227,7 +227,8 @@ class LocalPool:
             yield from self._bury(worker, None)
             return
         if (worker.job is not None or not worker.ready) and time.monotonic() >= worker.deadline:
-            yield from self._bury(worker, f"took longer than {self.timeout_s:g} s and was stopped")
+            limit = self.timeout_s if worker.job is not None else START_S
+            yield from self._bury(worker, f"took longer than {limit:g} s and was stopped")
 
     def _bury(self, worker: _Worker, why: str | None) -> Iterator[Report]:
         """Replace a worker that died (or, with `why`, is stopped now); its job is given back as failed."""

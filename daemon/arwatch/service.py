@@ -59,6 +59,7 @@ class Service:
         self._due = dict.fromkeys(("folders", "rescan"), 0.0)
         self._scan: Iterator[tuple[Path, Look]] | None = None
         self._starting = True
+        self._pool_outdated = False
         self._began = time.monotonic()
         self._pulse = Pulse(self._began)
         self._ledger_quiet_until = 0.0
@@ -75,7 +76,7 @@ class Service:
                     except sqlite3.DatabaseError as error:
                         self._mend_ledger(error)
                 self._stop()
-            except (ArwatchError, sqlite3.DatabaseError) as error:
+            except (ArwatchError, OSError, sqlite3.DatabaseError) as error:
                 self._log("service.failed", reason=str(error))
                 return EX_TEMPFAIL if isinstance(error, lease.LeaseError) else EX_SOFTWARE
         return EX_OK
@@ -118,12 +119,17 @@ class Service:
         try:
             ledger = Ledger(folder, roots)
         except sqlite3.DatabaseError as error:
-            kept = set_aside(folder)
-            self._log("ledger.set_aside", reason=f"{error}; kept as {kept.name}, rebuilt from the folders")
-            return Ledger(folder, roots)
+            return self._new_ledger(roots, error)
         if ledger.created:
             self._log("ledger.created", path=str(ledger.path))
         return ledger
+
+    def _new_ledger(self, roots: list[Path], error: sqlite3.DatabaseError) -> Ledger:
+        """Begin a new one in place of one that is damaged."""
+        folder = machine.state_folder(self._settings.state)
+        kept = set_aside(folder)
+        self._log("ledger.set_aside", reason=f"{error}; kept as {kept.name}, rebuilt from the folders")
+        return Ledger(folder, roots)
 
     def _mend_ledger(self, error: sqlite3.DatabaseError) -> None:
         """Go on without the ledger's word: what it missed is found out by a scan."""
@@ -137,7 +143,7 @@ class Service:
             time.sleep(1.0)  # not to be woken: a burst of frames must not become a burst of attempts
         else:
             self._frames.ledger.close()
-            self._frames.ledger = self._open_ledger(self._watcher.folders)
+            self._frames.ledger = self._new_ledger(self._watcher.folders, error)
         self._due["rescan"] = 0.0
 
     def _ended(self) -> bool:
@@ -146,9 +152,10 @@ class Service:
         return not self._frames.in_work or time.monotonic() >= self._stop_by
 
     def _stop(self) -> None:
+        waiting = None
         with suppress(sqlite3.DatabaseError):  # the next start puts them back
             self._frames.abandon()
-        waiting = self._frames.ledger.waiting() + self._frames.unsettled
+            waiting = self._frames.ledger.waiting() + self._frames.unsettled
         uptime_s = round(time.monotonic() - self._began)
         self._log("service.stopped", **self._frames.tally, waiting=waiting, uptime_s=uptime_s)
 
@@ -161,16 +168,22 @@ class Service:
         if self._stop_by is None:
             self._look_around()
             self._frames.settle(time.monotonic() + SLICE_S)
-            self._frames.dispatch()
+            if self._pool_outdated and not self._frames.in_work:
+                self._frames.pool.close()
+                self._frames.pool, self._pool_outdated = self._new_pool(), False
+            if not self._pool_outdated:
+                self._frames.dispatch()
         if self._ready:
             self._pulse.beat(self._frames, self._log, self._settings.workers.timeout_s, time.monotonic())
 
     def _sleep(self) -> None:
         now = time.monotonic()
         naps = [self._frames.pool.sleep(), self._pulse.sleep(now) if self._ready else None]
-        naps += [due - now for due in self._due.values()]
-        naps.append(self._frames.sleep(now) if self._stop_by is None else self._stop_by - now)
-        longest = 0.0 if self._scan else max(0.0, min(nap for nap in naps if nap is not None))
+        if self._stop_by is not None:
+            naps.append(self._stop_by - now)
+        else:
+            naps += [self._frames.sleep(now), 0.0 if self._scan else None, *(due - now for due in self._due.values())]
+        longest = max(0.0, min(nap for nap in naps if nap is not None))
         wait([*self._frames.pool.handles(), self._wake_read], longest)
         with suppress(BlockingIOError):
             os.read(self._wake_read, 1 << 16)
@@ -187,7 +200,8 @@ class Service:
         while self._signals:
             number = self._signals.pop(0)
             if number == signal.SIGHUP:
-                self._reload()
+                if self._stop_by is None:
+                    self._reload()
             elif self._stop_by is None:
                 in_work = self._frames.in_work
                 self._stop_by = time.monotonic() + self._settings.service.stop_timeout_s
@@ -205,19 +219,21 @@ class Service:
         else:
             self._apply(new)
             self._log("service.reloaded")
-        systemd.notify(READY="1")
+        if self._ready:
+            systemd.notify(READY="1")
 
     def _apply(self, new: Settings) -> None:
         old, self._settings = self._settings, new
         if new.log != old.log:
             self._log = self._frames.log = Log(new.log)
         if (new.watch, new.output.suffix) != (old.watch, old.output.suffix):
+            before = self._watcher.folders
             self._watcher.close()
             self._watcher = self._new_watcher()
-            self._due["folders"] = 0.0
-        if new.workers != old.workers:
-            self._frames.abandon()
-            self._frames.pool = self._new_pool()
+            for folder in set(before).difference(self._watcher.folders):
+                lease.release(folder)
+            self._scan, self._due["rescan"] = None, 0.0
+        self._pool_outdated = self._pool_outdated or new.workers != old.workers
         self._frames.apply(new, self._watcher.folders)
 
     def _look_around(self) -> None:
@@ -227,10 +243,9 @@ class Service:
         if rescan or now >= self._due["folders"]:
             self._due["folders"] = now + FOLDERS_S
             for change in self._watcher.check(renew=rescan):
-                came = "watch.returned" if self._ready else "watch.started"
-                facts = {"how": change.how} if change.present else {"reason": change.how}
-                self._log(came if change.present else "watch.lost", folder=str(change.folder), **facts)
-                if change.present:
+                facts = {"reason" if change.what == "lost" else "how": change.how}
+                self._log(f"watch.{change.what}", folder=str(change.folder), **facts)
+                if change.what != "lost":
                     remove_stale(change.folder)  # it may be back from a power cut of its own
         sightings = self._watcher.take()
         if sightings.lost:

@@ -8,7 +8,7 @@ import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -47,7 +47,7 @@ class Change(NamedTuple):
     """A watched folder came or went."""
 
     folder: Path
-    present: bool
+    what: Literal["started", "lost", "returned"]
     how: str
     """`native` or `polling`; why not, where it is lost."""
 
@@ -74,14 +74,14 @@ class _Folder:
     def found(self, identity: tuple[int, int], how: str) -> Iterator[Change]:
         self.identity = identity
         if self.present is not True:
+            yield Change(self.path, "started" if self.present is None else "returned", how)
             self.present = True
-            yield Change(self.path, present=True, how=how)
 
     def lost(self, why: str) -> Iterator[Change]:
         self.identity = None
         if self.present is not False:
             self.present = False
-            yield Change(self.path, present=False, how=why)
+            yield Change(self.path, "lost", why)
 
 
 class Watcher(FileSystemEventHandler):
@@ -110,7 +110,7 @@ class Watcher(FileSystemEventHandler):
         self._lock = threading.Lock()
         self._sighted: set[Path] = set()
         self._scan = self._lost = False
-        self._alarm = _Alarm(self._events_lost)
+        self._alarm = _Alarm(self._events_lost, self._ask_for_scan)
         logging.getLogger("watchdog").addHandler(self._alarm)
 
     @property
@@ -173,14 +173,21 @@ class Watcher(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Take note of an event (called in the observer's thread)."""
-        name = os.fsdecode(event.dest_path or event.src_path)
+        path = Path(os.fsdecode(event.dest_path or event.src_path))
+        if self._is_hidden(path):
+            return
         if event.is_directory:
             if self._settings.recursive and event.event_type in {"created", "moved"}:
                 self._ask_for_scan()  # its files may have been there before it was watched
-        elif self.wanted(os.path.basename(name)):  # noqa: PTH119 -- for each of many events
+        elif self.wanted(path.name):
             with self._lock:
-                self._sighted.add(Path(name))
+                self._sighted.add(path)
             self._wake()
+
+    def _is_hidden(self, path: Path) -> bool:
+        """Whether it lies in a hidden folder below a watched one (`.Trash-1000`, `.stversions`)."""
+        below = (path.relative_to(f.path).parts for f in self._folders if path.is_relative_to(f.path))
+        return any(part.startswith(".") for parts in below for part in parts)
 
     def _events_lost(self) -> None:
         with self._lock:
@@ -193,26 +200,33 @@ class Watcher(FileSystemEventHandler):
         self._wake()
 
     def _observe(self, path: Path) -> tuple[BaseObserver, str]:
-        polling = self._settings.observer == "polling" or (
-            self._settings.observer == "auto" and file_system(path) in NETWORK
-        )
-        observer: BaseObserver = PollingObserver(timeout=1.0) if polling else Observer(timeout=1.0)
+        kind = self._settings.observer
+        if kind != "polling" and not (kind == "auto" and file_system(path) in NETWORK):
+            try:
+                return self._started(Observer(timeout=1.0), path), "native"
+            except OSError:  # the kernel's limits (see `arwatch check`)
+                if kind == "native":
+                    raise
+        return self._started(PollingObserver(timeout=1.0), path), "polling"
+
+    def _started(self, observer: BaseObserver, path: Path) -> BaseObserver:
         # "/.": watchdog does not follow a link that it is given, a watched folder may be one
         observer.schedule(self, f"{path}/.", recursive=self._settings.recursive, event_filter=list(EVENTS))
         observer.start()
-        return observer, "polling" if polling else "native"
+        return observer
 
 
 class _Alarm(logging.Handler):
     """Hears of lost events: watchdog says so in its log only (`Inotify queue overflowed`)."""
 
-    def __init__(self, alarm: Callable[[], None]) -> None:
+    def __init__(self, lost: Callable[[], None], scan: Callable[[], None]) -> None:
         super().__init__(logging.WARNING)
-        self._alarm = alarm
+        self._lost = lost
+        self._scan = scan
 
-    def emit(self, _record: logging.LogRecord) -> None:
+    def emit(self, record: logging.LogRecord) -> None:
         """Ask for a scan, whatever it was that watchdog warns of."""
-        self._alarm()
+        (self._lost if "overflow" in record.getMessage() else self._scan)()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

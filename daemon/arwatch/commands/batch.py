@@ -24,7 +24,7 @@ from arwatch import machine
 from arwatch.commands.report import Row, outcome_table
 from arwatch.errors import ArwatchError
 from arwatch.folders import look, scan
-from arwatch.names import is_frame, output_path
+from arwatch.names import is_frame, output_path, output_root
 from arwatch.outcome import Failed, Job, Outcome, Settled, Unsettled
 from arwatch.pool import Compiling, Done, LocalPool
 from arwatch.publish import remove_stale
@@ -112,7 +112,7 @@ def _jobs(found: list[Found], settings: Settings, *, force: bool) -> Iterator[Jo
         yield Job(
             source=Settled(frame.path, seen.size if seen else -1, seen.mtime_ns if seen else -1),
             output=output,
-            root=Path(settings.output.folder).expanduser().absolute() if settings.output.folder else frame.root,
+            root=output_root(settings.output, frame.root),
             settings=settings,
             threads=machine.threads_for(settings.workers, used),
             force=force,
@@ -124,7 +124,7 @@ def _outcomes(jobs: Iterator[Job], settings: Settings) -> Iterator[Done | Compil
     pool = LocalPool.from_settings(settings.workers, machine.cache_folder())
     again: deque[Job] = deque()
     attempts: dict[Path, int] = {}
-    in_work: set[Path] = set()
+    folders: set[Path] = set()
     exhausted = False
     try:
         while not exhausted or again or pool.busy():
@@ -143,13 +143,13 @@ def _outcomes(jobs: Iterator[Job], settings: Settings) -> Iterator[Done | Compil
                 if job is None:
                     exhausted = True
                     break
-                in_work.add(job.output.parent)
+                folders.add(job.output.parent)
                 pool.submit(job)
             if not exhausted or again or pool.busy():
                 wait(pool.handles(), pool.sleep())
     finally:
         pool.close()
-        for folder in in_work:
+        for folder in folders:
             remove_stale(folder)
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from arwatch import machine, simulate
 from arwatch.disk import MIB, free_bytes
 from arwatch.errors import ArwatchError
+from arwatch.names import output_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,10 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield _writable("folder", Path(name).expanduser().absolute(), "mount it, or correct [watch] folders")
     outputs = [settings.output.folder] if settings.output.folder else settings.watch.folders
     if settings.output.folder:
-        yield _writable("outputs", Path(settings.output.folder).expanduser().absolute(), "make it")
+        place = output_root(settings.output, Path())
+        while not place.exists():
+            place = place.parent  # the daemon makes what is missing
+        yield _writable("outputs", place, "name another [output] folder")
     for name in outputs:
         yield _disk(Path(name).expanduser().absolute(), settings.disk.min_free_mib)
     yield _state(machine.state_folder(settings.state))
@@ -99,9 +103,9 @@ def _inotify() -> Iterator[Finding]:
         except (OSError, ValueError):
             yield Finding("warn", "inotify", f"{name} is unknown here: try [watch] observer = polling")
             return
-        if value < enough:
-            yield Finding("warn", "inotify", f"{name} is {value}: sysctl fs.inotify.{name}={enough}")
-    yield Finding("ok", "inotify", "limits suffice")
+        low = value < enough
+        how = f"{name} is {value}: sysctl fs.inotify.{name}={enough}" if low else f"{name} is {value}"
+        yield Finding("warn" if low else "ok", "inotify", how)
 
 
 def _kernels() -> Finding:

@@ -35,28 +35,27 @@ def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
     settings.write_text(
         f'[watch]\nsettle_s = 1.0\n[log]\nformat = "console"\n[state]\nfolder = {_quoted(state)}\n', encoding="utf-8"
     )
-    console = Console()
-    console.print(f"A simulated camera takes {frames} frames into {captures};", highlight=False, soft_wrap=True)
-    console.print("arwatch watches that folder. Its log, as it happens:\n", highlight=False)
+    console = Console(highlight=False)
+    console.print(f"A simulated camera takes {frames} frames into {captures};", markup=False, soft_wrap=True)
+    console.print("arwatch watches that folder. Its log, as it happens:\n")
     began = time.monotonic()
     command = [sys.executable, "-m", "arwatch", "run", str(captures), "--config", str(settings)]
     daemon = subprocess.Popen(command)  # noqa: S603 -- our own program
     try:
         with contextlib.closing(_ledger(state, daemon)) as ledger:
-            for _ in simulate.camera(captures, frames=frames, interval_s=1.0, scene=simulate.tonight(*size), slow=True):
-                pass
-            entries = _wait(ledger, frames, daemon)
+            scene = simulate.tonight(*size)
+            taken = set(simulate.camera(captures, frames=frames, interval_s=1.0, scene=scene, slow=True))
+            entries = _wait(ledger, taken, daemon)
     finally:
-        daemon.send_signal(signal.SIGTERM)
-        daemon.wait(60)
+        _stop(daemon)
     rows = [Row(entry.path.name, _outcome(entry)) for entry in entries]
     console.print()
     console.print(outcome_table(rows, time.monotonic() - began))
     picture = home / "before_after.png"
     _picture(entries, picture)
-    console.print(f"\nframes and FITS files  {captures}", highlight=False, soft_wrap=True)
-    console.print(f"before and after       {picture}", highlight=False, soft_wrap=True)
-    console.print(f"settings and ledger    {home}", highlight=False, soft_wrap=True)
+    console.print(f"\nframes and FITS files  {captures}", markup=False, soft_wrap=True)
+    console.print(f"before and after       {picture}", markup=False, soft_wrap=True)
+    console.print(f"settings and ledger    {home}", markup=False, soft_wrap=True)
     return sum(isinstance(row.outcome, Failed) for row in rows)
 
 
@@ -68,12 +67,21 @@ def _ledger(state: Path, daemon: subprocess.Popen[bytes]) -> Ledger:
     raise ArwatchError("the daemon did not start; its log above says why")
 
 
-def _wait(ledger: Ledger, frames: int, daemon: subprocess.Popen[bytes]) -> list[Entry]:
+def _wait(ledger: Ledger, frames: set[Path], daemon: subprocess.Popen[bytes]) -> list[Entry]:
     for _ in _ticks(daemon):
-        entries = list(ledger.entries("written", "failed"))
-        if len(entries) >= frames:
+        entries = [entry for entry in ledger.entries("written", "failed") if entry.path in frames]
+        if len(entries) == len(frames):
             return entries
     raise ArwatchError("the daemon did not finish the frames; its log above says why")
+
+
+def _stop(daemon: subprocess.Popen[bytes]) -> None:
+    daemon.send_signal(signal.SIGTERM)
+    try:
+        daemon.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        daemon.kill()
+        daemon.wait()
 
 
 def _ticks(daemon: subprocess.Popen[bytes]) -> Iterator[None]:

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from arwatch.errors import ArwatchError
-from arwatch.log import ConsoleRenderer, printable
+from arwatch.log import ConsoleRenderer
+from arwatch.names import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

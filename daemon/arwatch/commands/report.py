@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from arwatch.log import printable
+from arwatch.names import printable
 from arwatch.outcome import Failed, Outcome, Skipped, Written
 
 MOST_ROWS = 60

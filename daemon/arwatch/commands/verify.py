@@ -8,11 +8,12 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from arwatch import machine
-from arwatch.log import printable
+from arwatch.names import printable
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -47,12 +48,12 @@ def verify(frames: list[Path], settings: Background) -> int:
     console = Console()
     bad = 0
     for frame in frames:
-        with console.status(f"{printable(frame.name)}: engine, then photutils (10 to 20 s for 24 Mpx)"):
+        with console.status(f"{escape(printable(frame.name))}: engine, then photutils (10 to 20 s for 24 Mpx)"):
             engine, reference = (_apart(way, frame, settings) for way in ("engine", "reference"))
         label = Text(printable(frame.name))
         if isinstance(engine, str) or isinstance(reference, str):
             bad += 1
-            console.print(label, str(engine if isinstance(engine, str) else reference), highlight=False)
+            console.print(label, Text(printable(engine if isinstance(engine, str) else str(reference))))
             continue
         difference = float(np.max(np.abs(engine.mosaic.astype(np.float64) - reference.mosaic)))
         bad += difference > MOST_ADU
