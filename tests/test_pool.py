@@ -9,9 +9,10 @@ import pytest
 from arwatch import machine
 from arwatch.folders import look
 from arwatch.outcome import Failed, Job, Settled, Skipped, Written
-from arwatch.pool import Done, LocalPool, Lost, Ready
+from arwatch.pool import Done, LocalPool, Lost
 from arwatch.settings import Settings
 from arwatch.simulate import Scene, camera
+from arwatch.worker import Ready
 
 PATIENCE_S = 60.0
 

@@ -8,20 +8,18 @@ attempt of one frame. There is no thread and no polling: the service waits for t
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
-import resource
 import signal
 import time
 from dataclasses import dataclass
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from arwatch import machine
 from arwatch.errors import ArwatchError
 from arwatch.outcome import Failed, Job, Outcome
+from arwatch.worker import Compiling, Ready, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,17 +40,6 @@ DEFAULT_MEMORY_MIB = 2048
 
 class PoolError(ArwatchError):
     """Workers cannot be started at all."""
-
-
-class Ready(NamedTuple):
-    """A worker has processed the test frame."""
-
-    seconds: float
-    """What loading or compiling took."""
-
-
-class Compiling(NamedTuple):
-    """A worker must compile the kernels first."""
 
 
 class Done(NamedTuple):
@@ -256,7 +243,7 @@ class LocalPool:
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._memory), daemon=True, name="arwatch-worker")
+        process = self._context.Process(target=serve, args=(theirs, self._memory), daemon=True, name="arwatch-worker")
         process.start()
         theirs.close()
         return _Worker(process, ours, time.monotonic() + START_S)
@@ -275,40 +262,3 @@ def _death(exit_code: int | None) -> str:
     name = signal.Signals(-exit_code).name
     hint = ", perhaps for lack of memory" if exit_code == -signal.SIGKILL else ", most likely a crash in the decoder"
     return f"was killed ({name}{hint})"
-
-
-def _serve(pipe: Connection, memory: int) -> None:
-    """Be a worker: get warm, then one job after the other until the service goes away."""
-    _with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the service decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    from arwatch import pipeline  # noqa: PLC0415 -- the service must not load it
-
-    began = time.monotonic()
-    if not pipeline.is_warm():
-        pipe.send(Compiling())
-    pipeline.warm_up()
-    pipe.send(Ready(time.monotonic() - began))
-    _hush()
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            pipe.send(pipeline.process(pipe.recv()))
-
-
-def _hush() -> None:
-    """Drop what native libraries print (LibRaw: "data corrupted at ..."): the log is the service's, line by line."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(nowhere, stream)
-    os.close(nowhere)
-
-
-def _with_parent() -> None:
-    """Die when the fork server does, which dies with the service: no orphan goes on writing (prctl(2))."""
-    # the server lives as long as anybody holds this pipe: workers are given it, and a hanging one would for ever
-    os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]  # noqa: SLF001
-    pr_set_pdeathsig = 1
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)

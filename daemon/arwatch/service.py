@@ -16,10 +16,11 @@ from arwatch.folders import look
 from arwatch.frames import Frames
 from arwatch.ledger import Ledger, set_aside
 from arwatch.log import Log
-from arwatch.pool import Compiling, Done, LocalPool, Lost, Ready
+from arwatch.pool import Done, LocalPool, Lost
 from arwatch.publish import remove_stale
 from arwatch.pulse import TELL_S, Pulse, status
 from arwatch.watch import Watcher
+from arwatch.worker import Compiling, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

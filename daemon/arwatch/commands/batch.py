@@ -26,8 +26,9 @@ from arwatch.errors import ArwatchError
 from arwatch.folders import look, scan
 from arwatch.names import is_frame, output_path, output_root
 from arwatch.outcome import Failed, Job, Outcome, Settled, Unsettled
-from arwatch.pool import Compiling, Done, LocalPool
+from arwatch.pool import Done, LocalPool
 from arwatch.publish import remove_stale
+from arwatch.worker import Compiling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,0 +1,61 @@
+"""A worker process: gets warm, then does one job after the other until the service goes away."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+from dataclasses import dataclass
+from multiprocessing import forkserver
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Compiling:
+    """A worker must compile the kernels first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A worker has processed the test frame."""
+
+
+def serve(pipe: Connection, memory: int) -> None:
+    """Be a worker: get warm, then one job after the other until the service goes away."""
+    _with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the service decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    from arwatch import pipeline  # noqa: PLC0415 -- the service must not load it
+
+    with contextlib.suppress(EOFError, ConnectionError):  # the service has gone away
+        if not pipeline.is_warm():
+            pipe.send(Compiling())
+        pipeline.warm_up()
+        pipe.send(Ready())
+        _hush()
+        while True:
+            pipe.send(pipeline.process(pipe.recv()))
+
+
+def _hush() -> None:
+    """Drop what native libraries print (LibRaw: "data corrupted at ..."): the log is the service's, line by line."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
+
+
+def _with_parent() -> None:
+    """Die when the fork server does, which dies with the service: no orphan goes on writing (prctl(2))."""
+    # the server lives as long as anybody holds this pipe: workers are given it, and a hanging one would for ever
+    os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]  # noqa: SLF001
+    pr_set_pdeathsig = 1
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
