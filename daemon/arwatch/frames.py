@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from arwatch.pool import Pool
 
 LIVE_S = 600.0
-"""What is so much older than the newest frame comes from a card, not from the camera (whatever the clocks say)."""
+"""What is so much older than the newest frame, or than this start, comes from a card, not from the camera."""
 LONGEST_RETRY_S = 300.0
 BANDS = ("red", "green", "blue")
 
@@ -59,7 +59,7 @@ class Frames:
         self._cleared: set[Path] = set()
         self._settling = Settling(settings.watch.settle_s, settings.watch.give_up_s, look, _needed_length)
         self.governor = Governor(settings.disk)
-        self._newest_ns = 0
+        self._newest_ns = time.time_ns()
         self.apply(settings, roots)
 
     def apply(self, settings: Settings, roots: Sequence[Path]) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import resource
 import signal
 from dataclasses import dataclass
 from multiprocessing import forkserver
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
 
@@ -25,7 +28,7 @@ class Ready:
     """A worker has processed the test frame."""
 
 
-def serve(pipe: Connection, memory: int) -> None:
+def serve(pipe: Connection, memory: int, cache: str) -> None:
     """Be a worker: get warm, then one job after the other until the service goes away."""
     _with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the service decides
@@ -35,13 +38,25 @@ def serve(pipe: Connection, memory: int) -> None:
     from arwatch import pipeline  # noqa: PLC0415 -- the service must not load it
 
     with contextlib.suppress(EOFError, ConnectionError):  # the service has gone away
-        if not pipeline.is_warm():
-            pipe.send(Compiling())
-        pipeline.warm_up()
+        with _alone(cache):
+            if not pipeline.is_warm():
+                pipe.send(Compiling())
+            pipeline.warm_up()
         pipe.send(Ready())
         _hush()
         while True:
             pipe.send(pipeline.process(pipe.recv()))
+
+
+@contextlib.contextmanager
+def _alone(cache: str) -> Iterator[None]:
+    """Let one worker compile; the others then find its kernels in the cache."""
+    with contextlib.ExitStack() as opened:
+        with contextlib.suppress(OSError):  # a cache that cannot be written: then each one compiles
+            Path(cache).mkdir(parents=True, exist_ok=True)
+            lock = opened.enter_context((Path(cache) / ".arwatch.lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _hush() -> None:
