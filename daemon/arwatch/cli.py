@@ -82,7 +82,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Watch folders; frames become FITS files.")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
 @CONFIG
 def run(folders: Sequence[Path], config: Path | None) -> None:
@@ -126,7 +126,7 @@ def process(paths: Sequence[Path], config: Path | None, *, force: bool) -> None:
     sys.exit(1 if batch.process(batch.find(paths, settings), settings, force=force) else 0)
 
 
-@main.command()
+@main.command(short_help="Be a camera: write realistic frames.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--frames", default=10, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--interval", default=5.0, show_default=True, type=click.FloatRange(0), help="Seconds between frames.")
@@ -146,7 +146,7 @@ def simulate(folder: Path, frames: int, interval: float, size: tuple[int, int], 
         click.echo(printable(str(path)))
 
 
-@main.command()
+@main.command(short_help="Show the main job without a camera.")
 @click.option("--frames", default=5, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--size", default="1000x1500", show_default=True, type=SIZE, help="Height x width, pixels.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Where; a new folder otherwise.")
@@ -161,7 +161,7 @@ def demo(frames: int, size: tuple[int, int], folder: Path | None) -> None:
     sys.exit(1 if show.demo(folder, frames, size) else 0)
 
 
-@main.command()
+@main.command(short_help="Say whether settings and machine are ready.")
 @CONFIG
 def check(config: Path | None) -> None:
     """Say whether settings and machine are ready, and what to do if not.
@@ -176,7 +176,7 @@ def check(config: Path | None) -> None:
     sys.exit(1 if checks.check(load(config)) else 0)
 
 
-@main.command()
+@main.command(short_help="Compare engine and photutils on your frames.")
 @PATHS
 @CONFIG
 def verify(paths: Sequence[Path], config: Path | None) -> None:
@@ -193,10 +193,11 @@ def verify(paths: Sequence[Path], config: Path | None) -> None:
     sys.exit(1 if compare.verify(frames, settings.background) else 0)
 
 
-@main.command()
+@main.command(short_help="Undo a subtraction: the raw mosaic again.")
 @click.argument("fits", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Instead of FITS with .raw.fits for .fits.")
-def restore(fits: Path, output: Path | None) -> None:
+@click.option("--force", is_flag=True, help="Replace a file that is there already.")
+def restore(fits: Path, output: Path | None, *, force: bool) -> None:
     """Undo a subtraction: write the raw mosaic of an arwatch FITS file.
 
     \b
@@ -206,6 +207,10 @@ def restore(fits: Path, output: Path | None) -> None:
 
     stem = fits.name.removesuffix(".fz").removesuffix(".fits")
     target = output or fits.with_name(f"{stem}.raw.fits")
+    if target.exists() and not force:
+        raise ArwatchError(f"{target} exists already: name another file with -o, or give --force")
+    if target.exists() and target.samefile(fits):
+        raise ArwatchError(f"{target} cannot be restored onto itself: name another file with -o")
     fitsfile.restore_file(fits, target)
     click.echo(printable(str(target)))
 
@@ -237,6 +242,9 @@ def retry(paths: Sequence[Path], config: Path | None, *, everything: bool) -> No
     for path in chosen:
         book.forget(path)
     book.close()
+    for path in () if everything else (p.absolute() for p in paths):
+        if path not in known:
+            _say(f"{path} is not among the failed frames of the daemon's ledger")
     click.echo(f"{len(chosen)} of {len(failed)} failed frames will be tried again")
     sys.exit(0 if everything or len(chosen) == len(paths) else 1)
 

@@ -44,7 +44,7 @@ EVENTS: dict[str, Event] = {
     "ledger.set_aside": Event("warning", "the ledger was unreadable: it was renamed and is rebuilt"),
     "ledger.failed": Event("error", "the ledger could not be written; the frame is checked again later"),
     "watch.started": Event("info", "a folder is watched, natively or by polling"),
-    "watch.lost": Event("warning", "a watched folder vanished (unmounted, unplugged, renamed)"),
+    "watch.lost": Event("warning", "a folder to watch is not there (yet), or vanished (unmounted, renamed)"),
     "watch.returned": Event("info", "a lost folder is back, is watched again and was scanned"),
     "watch.overflowed": Event("warning", "the kernel dropped file events; the folders are scanned at once"),
     "frame.seen": Event("info", "a new frame was noticed"),

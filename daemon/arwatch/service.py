@@ -180,6 +180,8 @@ class Service:
     def _sleep(self) -> None:
         now = time.monotonic()
         naps = [self._frames.pool.sleep(), self._pulse.sleep(now) if self._ready else None]
+        if self._ended():
+            return
         if self._stop_by is not None:
             naps.append(self._stop_by - now)
         else:

@@ -46,6 +46,12 @@ def _part_of_a_name(value: str) -> str:
     return value
 
 
+def _ends_as_fits(value: str) -> str:
+    if not value.lower().endswith((".fits", ".fit", ".fts")):
+        raise ValueError("must end in .fits, .fit or .fts")
+    return _part_of_a_name(value)
+
+
 def _zone(value: str) -> str:
     if not value or re.fullmatch(r"[+-](0\d|1[0-5]):[0-5]\d", value):
         return value
@@ -103,7 +109,7 @@ class Background(Section):
 class Output(Section):
     """Where a frame's FITS file goes, and in which form."""
 
-    suffix: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_part_of_a_name)] = ".bkg_subtracted.fits"
+    suffix: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_ends_as_fits)] = ".bkg_subtracted.fits"
     folder: Folder = ""
     profile: Literal["notebook", "siril"] = "notebook"
     image: Literal["primary", "extension"] | None = None

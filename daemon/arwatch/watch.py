@@ -139,7 +139,7 @@ class Watcher(FileSystemEventHandler):
                 _stop(folder.observer)
                 folder.observer = None
             if identity is None:
-                yield from folder.lost("the folder is not there")
+                yield from folder.lost("the folder is not there (yet): mount its disk, or check the name")
                 continue
             if folder.identity not in {None, identity}:
                 yield from folder.lost("another disk or folder took its place")

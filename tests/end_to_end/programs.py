@@ -64,7 +64,7 @@ class Daemon:
         self.process.send_signal(number)
         code = self.process.wait(PATIENCE_S)
         self._reader.join(PATIENCE_S)
-        assert self.noise == []
+        assert self.noise == [], self.noise
         return code
 
 

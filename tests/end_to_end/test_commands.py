@@ -86,6 +86,8 @@ def test_restore_gives_the_raw_mosaic_back(night):
     assert done.returncode == 0, done.stderr
     with fits.open(done.stdout.strip()) as hdus:
         raw = next(hdu.data for hdu in hdus if hdu.data is not None)
+    again = arwatch("restore", night / "DSC00001.bkg_subtracted.fits")
+    assert again.returncode == 1, "nothing is replaced unasked"
     assert np.abs(raw - arw.read(night / "DSC00001.ARW").mosaic.astype(float)).max() <= 0.5
 
 

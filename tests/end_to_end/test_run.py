@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import threading
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,18 @@ def test_a_restart_does_nothing_twice_and_new_settings_renew(tmp_path):
         running.wait_for("frame.skipped", count=2)
         running.stop()
     assert running.named("ledger.created")
+
+
+def test_an_idle_daemon_stops_at_once(tmp_path):
+    """The summary comes before any timer of the loop (the shortest is seconds long) could have ended its sleep."""
+    night = tmp_path / "night"
+    night.mkdir()
+    with daemon(tmp_path, night, settings="[watch]\nrescan_s = 3600.0\n") as running:
+        assert running.stop() == 0
+    stopping, stopped = running.events[-2:]
+    assert (stopping["event"], stopped["event"]) == ("service.stopping", "service.stopped")
+    told = [datetime.fromisoformat(event["time"]) for event in (stopping, stopped)]
+    assert (told[1] - told[0]).total_seconds() < 1.0
 
 
 def test_nothing_partial_is_ever_visible(tmp_path):

@@ -32,9 +32,9 @@ def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
     captures, state = home / "captures", home / "state"
     captures.mkdir(parents=True, exist_ok=True)
     settings = home / "arwatch.toml"
-    settings.write_text(
-        f'[watch]\nsettle_s = 1.0\n[log]\nformat = "console"\n[state]\nfolder = {_quoted(state)}\n', encoding="utf-8"
-    )
+    # a frame of this size has few boxes of 100 pixels: smaller ones follow its sky
+    method = "[watch]\nsettle_s = 1.0\n[background]\nbox_size = 32\n[log]\nformat = 'console'\n"
+    settings.write_text(f"{method}[state]\nfolder = {_quoted(state)}\n", encoding="utf-8")
     console = Console(highlight=False)
     console.print(f"A simulated camera takes {frames} frames into {captures};", markup=False, soft_wrap=True)
     console.print("arwatch watches that folder. Its log, as it happens:\n")

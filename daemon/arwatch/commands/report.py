@@ -35,7 +35,7 @@ def outcome_table(rows: list[Row], elapsed_s: float) -> Group:
             table.add_row(Text(printable(frame)), *_cells(outcome))
     kinds = (Written, Skipped, Failed)
     counts = {kind.__name__.lower(): sum(isinstance(row.outcome, kind) for row in rows) for kind in kinds}
-    rate = f", {elapsed_s / len(rows):.2f} s a frame" if rows else ""
+    rate = f", {elapsed_s / len(rows):.2f} s a frame" if counts["written"] == len(rows) > 0 else ""
     sums = ", ".join(f"{count} {kind}" for kind, count in counts.items())
     return Group(table, Text(), Text(f"{sums} in {elapsed_s:.1f} s{rate}"))
 
@@ -46,4 +46,4 @@ def _cells(outcome: Outcome) -> list[Text]:
         seconds = outcome.decode_s + outcome.subtract_s + outcome.write_s
         return [Text(t) for t in (*levels, f"{seconds:.2f}", printable(outcome.output.name))]
     style = "red" if isinstance(outcome, Failed) else "dim"
-    return [Text(t, style) for t in ("", "", "", "", printable(outcome.reason))]
+    return [Text(t, style) for t in ("", "", "", "", f"{type(outcome).__name__.lower()}: {printable(outcome.reason)}")]

@@ -46,13 +46,13 @@ def verify(frames: list[Path], settings: Background) -> int:
     for name in ("greatest\ndifference", "engine\ns", "photutils\ns", "times\nfaster", "engine\nMiB", "photutils\nMiB"):
         table.add_column(name, justify="right")
     console = Console()
-    bad = 0
+    bad = unread = 0
     for frame in frames:
         with console.status(f"{escape(printable(frame.name))}: engine, then photutils (10 to 20 s for 24 Mpx)"):
             engine, reference = (_apart(way, frame, settings) for way in ("engine", "reference"))
         label = Text(printable(frame.name))
         if isinstance(engine, str) or isinstance(reference, str):
-            bad += 1
+            unread += 1
             console.print(label, Text(printable(engine if isinstance(engine, str) else str(reference))))
             continue
         difference = float(np.max(np.abs(engine.mosaic.astype(np.float64) - reference.mosaic)))
@@ -62,8 +62,10 @@ def verify(frames: list[Path], settings: Background) -> int:
         table.add_row(label, *numbers, f"{engine.peak_mib:.0f}", f"{reference.peak_mib:.0f}")
     if table.row_count:
         console.print(table)
-    console.print(f"equal within {MOST_ADU} ADU" if not bad else f"{bad} of {len(frames)} not equal", highlight=False)
-    return bad
+    counts = {"not equal": bad, "could not be read": unread}
+    wrong = ", ".join(f"{count} of {len(frames)} {what}" for what, count in counts.items() if count)
+    console.print(wrong or f"equal within {MOST_ADU} ADU", highlight=False)
+    return bad + unread
 
 
 def _apart(way: str, frame: Path, settings: Background) -> Run | str:
