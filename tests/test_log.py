@@ -124,5 +124,6 @@ def test_printable_leaves_ordinary_names_alone():
 
 def test_the_readme_documents_every_event():
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    assert "@" not in readme.replace("arwatch@", ""), "a place that was not filled in"
     for name, (level, meaning) in EVENTS.items():
         assert f"| `{name}` | {level} | {meaning} |" in readme
