@@ -6,6 +6,7 @@ import logging
 import os
 import stat
 import threading
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -112,6 +113,8 @@ class Watcher(FileSystemEventHandler):
         self._scan = self._lost = False
         self._alarm = _Alarm(self._events_lost, self._ask_for_scan)
         logging.getLogger("watchdog").addHandler(self._alarm)
+        # of a subfolder that it meets twice while it is being made; harmless, and no line for the log
+        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
 
     @property
     def folders(self) -> list[Path]:
