@@ -60,7 +60,6 @@ EVENTS: dict[str, Event] = {
     "disk.resumed": Event("info", "there is room again; work goes on"),
     "disk.forecast": Event("warning", "at the present rate the disk will be full soon"),
     "worker.lost": Event("warning", "a worker process died or was stopped; it is replaced"),
-    "camera.frame": Event("info", "the simulated camera delivered a frame"),
 }
 
 

@@ -178,10 +178,10 @@ class Service:
             self._pulse.beat(self._frames, self._log, self._settings.workers.timeout_s, time.monotonic())
 
     def _sleep(self) -> None:
-        now = time.monotonic()
-        naps = [self._frames.pool.sleep(), self._pulse.sleep(now) if self._ready else None]
         if self._ended():
             return
+        now = time.monotonic()
+        naps = [self._frames.pool.sleep(), self._pulse.sleep(now) if self._ready else None]
         if self._stop_by is not None:
             naps.append(self._stop_by - now)
         else:
