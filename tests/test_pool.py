@@ -109,13 +109,16 @@ def test_an_idle_worker_that_dies_is_replaced(make_pool):
     reports(pool, Ready)
 
 
-def test_memory_is_bounded(make_pool, jobs):
+def test_memory_is_bounded_and_who_ran_out_of_it_is_replaced(make_pool, jobs):
     pool = make_pool(memory_mib=220)
     reports(pool, Ready)
+    before = only_process(pool).pid
     pool.submit(jobs[1])
     (done,) = reports(pool, Done)
     assert isinstance(done.outcome, Failed)
     assert (done.outcome.code, done.outcome.retriable) == ("memory", True)
+    reports(pool, Ready)
+    assert only_process(pool).pid != before
 
 
 def test_workers_are_renewed(make_pool, jobs):

@@ -41,7 +41,7 @@ logging.getLogger("tifffile").disabled = True  # its remarks on damaged tables a
 MAX_PIXELS = 300_000_000
 """A picture with more pixels is a damaged header; the largest sensors of today have 150 million."""
 
-_NO_MEMORY = "there was not enough memory to decode the frame: set fewer workers"
+_NO_MEMORY = "there was not enough memory to decode the frame: raise [workers] memory_mib, or set fewer workers"
 
 
 def read(path: Path) -> Frame:

@@ -210,7 +210,7 @@ class LocalPool:
                     yield message
                 elif worker.job is not None:
                     job, worker.job, worker.jobs_done = worker.job, None, worker.jobs_done + 1
-                    if worker.jobs_done >= self._renew_after:
+                    if worker.jobs_done >= self._renew_after or _out_of_memory(message):
                         self._retire(worker)
                     yield Done(job, message)
                     if worker not in self._workers:
@@ -253,6 +253,11 @@ class LocalPool:
         process.start()
         theirs.close()
         return _Worker(process, ours, time.monotonic() + START_S)
+
+
+def _out_of_memory(outcome: Outcome) -> bool:
+    """Whether the worker has reached its bound: its heap stays there, and what failed half-way may be left so."""
+    return isinstance(outcome, Failed) and outcome.code == "memory"
 
 
 def _end(worker: _Worker) -> None:

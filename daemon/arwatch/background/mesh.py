@@ -16,15 +16,13 @@ NEIGHBOURS = 10
 """Boxes from which an excluded one is interpolated (Background2D)."""
 
 
-def finished_mesh(raw: NDArray[np.float64], filter_size: int) -> NDArray[np.float64]:
-    """Fill excluded boxes (NaN) from their neighbours, then take the median of each box's neighbourhood.
+def finish(mesh: NDArray[np.float64], filter_size: int) -> None:
+    """Fill excluded boxes (NaN) from their neighbours, then take the median of each box's neighbourhood, in place.
 
     Source: `Background2D` of photutils (`_interpolate_grid`, `_filter_grid`).
     """
-    mesh = fill_excluded(raw)
-    if filter_size == 1:
-        return mesh
-    return filter_median(mesh, filter_size // 2)
+    filled = fill_excluded(mesh)
+    mesh[:] = filled if filter_size == 1 else filter_median(filled, filter_size // 2)
 
 
 def fill_excluded(raw: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,7 +7,6 @@ same, to the bit, for any number of threads.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ import numpy as np
 from arwatch.background import boxes, jit, mesh, surface
 from arwatch.background.inputs import BANDS, fewest_samples
 from arwatch.background.model import BandModel, Subtraction
+from arwatch.background.threads import share
 from arwatch.background.tiles import Frame, Tile
 from arwatch.settings import Background
 
@@ -75,25 +75,19 @@ def subtract_background(
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
     frame = Frame.of(mosaic, colors, settings or Background())
-    with ThreadPoolExecutor(threads) as pool:
-        # a call with one thread stays in the caller's
-        run = map if threads == 1 else pool.map
-        raw = np.full((3, 2, *frame.mesh_shape), np.nan)
-        for _ in run(partial(_measure, frame, raw), frame.tiles(0)):
-            pass
-        for band, levels in zip(BANDS, raw[:, 0], strict=True):
-            if np.isnan(levels).all():
-                raise ValueError(
-                    f"no box of {frame.box[0]} x {frame.box[1]} pixels keeps 90 % of its {band} samples;"
-                    " the frame is mostly missing or clipped, or the box does not fit the pattern"
-                )
-        finish = partial(mesh.finished_mesh, filter_size=frame.settings.filter_size)
-        meshes = list(run(finish, raw.reshape(6, *frame.mesh_shape)))
-        models = [BandModel(mesh=meshes[2 * i], rms=meshes[2 * i + 1]) for i in range(3)]
-        subtracted = np.empty(frame.mosaic.shape, np.float32)
-        splines = [surface.spline_through(m.mesh, frame.mosaic.shape, frame.settings.box_size) for m in models]
-        for _ in run(partial(_subtract, frame, splines, frame.factors(), subtracted), frame.row_groups()):
-            pass
+    raw = np.full((3, 2, *frame.mesh_shape), np.nan)
+    share(partial(_measure, frame, raw), frame.tiles(0), threads)
+    for band, levels in zip(BANDS, raw[:, 0], strict=True):
+        if np.isnan(levels).all():
+            raise ValueError(
+                f"no box of {frame.box[0]} x {frame.box[1]} pixels keeps 90 % of its {band} samples;"
+                " the frame is mostly missing or clipped, or the box does not fit the pattern"
+            )
+    share(partial(mesh.finish, filter_size=frame.settings.filter_size), raw.reshape(6, *frame.mesh_shape), threads)
+    models = [BandModel(mesh=level, rms=noise) for level, noise in raw]
+    subtracted = np.empty(frame.mosaic.shape, np.float32)
+    splines = [surface.spline_through(m.mesh, frame.mosaic.shape, frame.settings.box_size) for m in models]
+    share(partial(_subtract, frame, splines, frame.factors(), subtracted), frame.row_groups(), threads)
     return Subtraction(mosaic=subtracted, red=models[0], green=models[1], blue=models[2])
 
 
