@@ -30,7 +30,7 @@ _READ = 1 << 20  # bytes at once; a multiple of all the strides below
 _STRIDE = 1024  # bytes of a block; a hole of 4 kB, wherever it lies, empties at least two in a row
 _SPACING = 128  # mean distance of anchors in bytes: about thirty in 4 kB
 _LAG = 96  # a multiple of all the periods that constant pixels have, in every storage form
-_PAIRS = 3  # anchors in a row that repeat at one distance before the bytes themselves are compared
+_ANCHORS = 3  # that repeat at one distance before the bytes themselves are compared
 _REPEAT = 1024  # bytes
 _REACH = 64 * 1024  # bytes compared on both sides of a place
 _TABLES = 128  # bytes before a lossless piece's code, at least
@@ -84,28 +84,23 @@ class _Scan:
 
     def __init__(self, file: BinaryIO, raw: RawImage) -> None:
         lossy = raw.compression == _SONY and raw.pieces[0][1] == raw.width * raw.height
-        if lossy:
-            phases: tuple[int, ...] = (0,)  # blocks of 16 bytes; elsewhere a copy is no valid block
-        elif raw.compression == _UNCOMPRESSED and raw.bits in (14, 16):
-            phases = (0, 2)
-        else:
-            phases = (0, 1, 2, 3)
+        # pixels of two bytes and blocks of sixteen are copied whole, or what follows makes no sense
+        phases = 1 if lossy or (raw.compression == _UNCOMPRESSED and raw.bits in (14, 16)) else 2
         empty: list[Ints] = []
         places: list[Ints] = []
-        hashes: list[NDArray[np.uint32]] = []
+        hashes: list[NDArray[np.uint64]] = []
         for offset, data in _chunks(file, raw):
             blocks = np.frombuffer(data, np.uint64, len(data) // _STRIDE * (_STRIDE // 8)).reshape(-1, _STRIDE // 8)
             at = np.flatnonzero(blocks[:, 0] == 0)
             empty.append(offset + _STRIDE * at[~blocks[at].any(axis=1)])
             if lossy:
                 _check_blocks(data)
-            for phase in phases:
-                found, values = _anchors(data, phase, len(phases))
+            for phase in range(phases):
+                found, values = _anchors(data, phase, phases)
                 places.append(offset + found)
                 hashes.append(values)
         self.places = np.concatenate(places)
-        self.hashes = np.concatenate(hashes)[np.argsort(self.places, kind="stable")]
-        self.places.sort()
+        self.hashes = np.concatenate(hashes)
         self.zeros = list(_stretches(np.concatenate(empty)))
 
 
@@ -130,21 +125,23 @@ def _bytes(file: BinaryIO, offset: int, length: int) -> bytes:
     return data
 
 
-def _anchors(data: bytes, phase: int, phases: int) -> tuple[Ints, NDArray[np.uint32]]:
-    """Find the places that their next 16 bytes choose, so that a copy has the same ones as its original."""
-    if len(data) < 2 * _LAG:
-        return np.empty(0, np.int64), np.empty(0, np.uint32)
-    words = np.frombuffer(data, np.uint32, (len(data) - phase) // 4, phase)
-    pairs = words[:-1] * np.uint32(2654435761)
+def _anchors(data: bytes, phase: int, phases: int) -> tuple[Ints, NDArray[np.uint64]]:
+    """Find the places that their next 8 bytes choose, so that a copy has the same ones; hash their next 32 bytes."""
+    if len(data) < 4 * _LAG:
+        return np.empty(0, np.int64), np.empty(0, np.uint64)
+    words = np.frombuffer(data, np.uint16, (len(data) - phase) // 2, phase)
+    pairs = words[:-1] * np.uint16(0x9E37)
     pairs += words[1:]
-    fours = pairs[:-2] * np.uint32(2246822519)
+    fours = pairs[:-2] * np.uint16(0x85EB)
     fours += pairs[2:]
-    limit = 2**32 * 4 // (phases * _SPACING)
-    at = np.flatnonzero(fours[: -_LAG // 4] < limit)
-    at = at[fours[at] != fours[at + _LAG // 4]]  # constant pixels repeat everywhere
+    at = np.flatnonzero(fours[: -_LAG // 2] < 2**16 * 2 // (phases * _SPACING))
+    at = at[fours[at] != fours[at + _LAG // 2]]  # constant pixels repeat everywhere
     if len(at) > 16 * len(data) // (phases * _SPACING):
         at = at[:0]  # hardly any noise: repetition proves nothing
-    return 4 * at + phase, fours[at]
+    hashes = np.zeros(len(at), np.uint64)
+    for step in range(0, 16, 4):
+        hashes = hashes << np.uint64(16) | fours[at + step]
+    return 2 * at + phase, hashes
 
 
 def _check_blocks(data: bytes) -> None:
@@ -180,19 +177,18 @@ def _edge_is_sharp(file: BinaryIO, raw: RawImage, start: int, stop: int) -> bool
     return not sides or max(sides) > 0.5
 
 
-def _repeats(places: Ints, hashes: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
+def _repeats(places: Ints, hashes: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
     """Yield (place, distance) of the likeliest copies: several anchors that occur again at one distance."""
-    if len(places) < _PAIRS:
-        return
-    gaps = np.diff(places)
-    keys = (hashes[:-1].astype(np.uint64) << np.uint64(32)) + hashes[1:] * np.uint64(31) + gaps.astype(np.uint64)
-    order = np.argsort(keys, kind="stable")
-    same = np.flatnonzero(keys[order[1:]] == keys[order[:-1]])
+    ordered = np.sort(hashes)
+    again = np.isin(hashes, ordered[1:][ordered[1:] == ordered[:-1]])
+    places, hashes = places[again], hashes[again]
+    order = np.lexsort((places, hashes))
+    same = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
     starts = places[order[same]]
     distances = places[order[same + 1]] - starts
     values, firsts, counts = np.unique(distances, return_index=True, return_counts=True)
     for best in np.argsort(-counts, kind="stable")[:16]:
-        if counts[best] >= _PAIRS:
+        if counts[best] >= _ANCHORS:
             yield int(starts[firsts[best]]), int(values[best])
 
 
