@@ -234,4 +234,4 @@ def guess_median(values: NDArray[np.float64], chunks: NDArray[np.float64]) -> tu
         deviations[c + 1] = math.sqrt(max(chunks[c, 3] / size - mean * mean, 0.0))
     center = values[0] + select(means, count, count // 2 + 1)
     deviation = select(deviations, count, count // 2 + 1)
-    return center, max(deviation * (0.05 + 3 / math.sqrt(values.size)), 1e-3)
+    return center, max(deviation * (0.03 + 1.5 / math.sqrt(values.size)), 1e-3)

@@ -126,8 +126,8 @@ def _subtract(
     spline = splines[0]
     surface.subtract_rows(
         np.stack([spline.coefficients for spline in splines]), np.stack([spline.limits for spline in splines]),
-        spline.rows.first[rows], np.ascontiguousarray(spline.rows.weights[:, rows]),
-        spline.columns.edges, spline.columns.weights, factors, values, subtracted[rows],
+        spline.rows.first[rows], spline.rows.part[rows], spline.columns.edges, spline.columns.part,
+        factors, values, subtracted[rows],
     )  # fmt: skip
 
 

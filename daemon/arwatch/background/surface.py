@@ -1,8 +1,8 @@
 """From a mesh to the smooth surface at every pixel: a cubic spline, clipped to the mesh's range.
 
 The surface is `scipy.ndimage.zoom(mesh, box, order=3, mode="reflect", grid_mode=True)` cut to the frame,
-as `Background2D` of photutils renders it. The spline is separable: a row of the surface needs four rows
-of coefficients summed up, and a pixel four of those sums.
+as `Background2D` of photutils renders it. The spline is separable: a row of the surface is a spline of its
+own, and between two boxes' centres that is one cubic polynomial.
 """
 
 # ruff: noqa: PLR0917 (compiled functions take their arguments by position)
@@ -10,9 +10,10 @@ of coefficients summed up, and a pixel four of those sums.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from scipy.linalg import solve_banded
 from scipy.ndimage import spline_filter
 
 from arwatch.background.jit import kernel
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from numpy.typing import NDArray
+
+    Cubic: TypeAlias = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,48 +34,49 @@ class Spline:
     """(my + 4, mx + 4): two more at each edge, reflected."""
     limits: NDArray[np.float64]
     """(2,): the mesh's minimum and maximum, ADU."""
-    rows: Taps
-    columns: Taps
+    rows: Places
+    columns: Places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Taps:
-    """Which four coefficients a pixel depends on along one axis, and how much."""
+class Places:
+    """Where the pixels' centres lie between the boxes' centres along one axis."""
 
     first: NDArray[np.int64]
-    """(n,): the first of each pixel's coefficients."""
-    weights: NDArray[np.float64]
-    """(4, n): the cubic B-spline at the pixel's centre."""
+    """(n,): the first of the four coefficients that a pixel depends on."""
+    part: NDArray[np.float64]
+    """(n,): how far it lies from the second one's centre towards the third one's, 0 to 1."""
     edges: NDArray[np.int64]
     """Pixels from `edges[i]` to before `edges[i + 1]` have `first` = i."""
+
+    @classmethod
+    def of(cls, size: int, box_size: int) -> Places:
+        """Place `size` pixels; box i's centre is at position i."""
+        position = (np.arange(size) + 0.5) / min(box_size, size) - 0.5
+        cell = np.floor(position).astype(np.int64)
+        first = cell + 1  # box -1, the first pixels' left neighbour, is the second of the reflected coefficients
+        return cls(first=first, part=position - cell, edges=np.searchsorted(first, np.arange(first[-1] + 2)))
 
 
 def spline_through(mesh: NDArray[np.floating[Any]], shape: tuple[int, int], box_size: int) -> Spline:
     """Compute the spline through a mesh of boxes of such a size (or of the frame's, if that is smaller)."""
     values = np.ascontiguousarray(mesh, np.float64)
-    rows, columns = _taps(shape[0], box_size), _taps(shape[1], box_size)
-    if values.shape == tuple(shape):  # each pixel is a box: scipy's zoom returns the mesh itself
-        coefficients = values
-        rows.weights[:] = columns.weights[:] = np.array([[0.0], [1.0], [0.0], [0.0]])
-    else:
-        coefficients = spline_filter(values, 3, mode="reflect")
+    # each pixel is a box: scipy's zoom returns the mesh itself, which its filter meets in small meshes only nearly
+    coefficients = _solved(_solved(values).T).T if values.shape == shape else spline_filter(values, 3, mode="reflect")
     return Spline(
         coefficients=np.pad(coefficients, 2, mode="symmetric"),
         limits=np.array([values.min(), values.max()]),
-        rows=rows,
-        columns=columns,
+        rows=Places.of(shape[0], box_size),
+        columns=Places.of(shape[1], box_size),
     )
 
 
-def _taps(size: int, box_size: int) -> Taps:
-    """Weigh the coefficients at each pixel's centre; box i's centre is at position i."""
-    box = min(box_size, size)
-    position = (np.arange(size) + 0.5) / box - 0.5
-    cell = np.floor(position).astype(np.int64)
-    t = position - cell
-    weights = np.stack([(1 - t) ** 3, 4 - 6 * t**2 + 3 * t**3, 1 + 3 * t + 3 * t**2 - 3 * t**3, t**3]) / 6
-    first = cell + 1  # box -1, the first pixels' left neighbour, is the second of the reflected coefficients
-    return Taps(first=first, weights=weights, edges=np.searchsorted(first, np.arange(first[-1] + 2)))
+def _solved(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the coefficients of the splines that go through each column, reflected at both ends."""
+    diagonals = np.full((3, len(values)), 1 / 6)
+    diagonals[1] = 4 / 6
+    diagonals[1, [0, -1]] += 1 / 6 if len(values) > 1 else 2 / 6
+    return np.asarray(solve_banded((1, 1), diagonals, values))
 
 
 def render_surface(mesh: NDArray[np.floating[Any]], shape: tuple[int, int], box_size: int) -> NDArray[np.float32]:
@@ -103,8 +107,44 @@ def render_surface(mesh: NDArray[np.floating[Any]], shape: tuple[int, int], box_
     spline = spline_through(mesh, shape, box_size)
     rendered = np.empty(shape, np.float32)
     rows, columns = spline.rows, spline.columns
-    render_rows(spline.coefficients, spline.limits, rows.first, rows.weights, columns.edges, columns.weights, rendered)
+    render_rows(spline.coefficients, spline.limits, rows.first, rows.part, columns.edges, columns.part, rendered)
     return rendered
+
+
+@kernel
+def cubic(a: float, b: float, c: float, d: float) -> Cubic:
+    """Write the spline between the second and the third of four coefficients as a polynomial, by rising powers."""
+    return (a + 4 * b + c) / 6, (c - a) / 2, (a - 2 * b + c) / 2, (d - a + 3 * (b - c)) / 6
+
+
+@kernel
+def value_at(part: float, curve: Cubic) -> float:
+    """Evaluate a cubic."""
+    return curve[0] + part * (curve[1] + part * (curve[2] + part * curve[3]))
+
+
+@kernel
+def clipped_at(part: float, curve: Cubic, least: float, greatest: float) -> float:
+    """Evaluate a cubic and clip it to the mesh's range, as photutils does."""
+    value = value_at(part, curve)
+    value = value if value > least else least  # noqa: FURB136 (max() does not become vector code)
+    return value if value < greatest else greatest  # noqa: FURB136
+
+
+@kernel
+def row_of(coefficients: NDArray[np.float64], first: int, part: float) -> NDArray[np.float64]:
+    """Return the coefficients of the spline that a row of pixels is."""
+    row = np.empty(coefficients.shape[1])
+    for i in range(row.size):
+        four = coefficients[first : first + 4, i]
+        row[i] = value_at(part, cubic(four[0], four[1], four[2], four[3]))
+    return row
+
+
+@kernel
+def cubic_of(row: NDArray[np.float64], i: int) -> Cubic:
+    """Return the polynomial of the pixels whose first coefficient is `i`."""
+    return cubic(row[i], row[i + 1], row[i + 2], row[i + 3])
 
 
 @kernel
@@ -112,52 +152,19 @@ def render_rows(
     coefficients: NDArray[np.float64],
     limits: NDArray[np.float64],
     first: NDArray[np.int64],
-    weights: NDArray[np.float64],
+    part: NDArray[np.float64],
     edges: NDArray[np.int64],
-    column_weights: NDArray[np.float64],
+    column_part: NDArray[np.float64],
     rendered: NDArray[np.float32],
 ) -> None:
-    """Evaluate a spline at some rows."""
+    """Evaluate a spline at some rows, in float64."""
     for y in range(rendered.shape[0]):
-        sums = sum_rows(coefficients, first[y], weights[:, y])
-        evaluate(sums, edges, column_weights, limits, rendered[y])
-
-
-@kernel
-def sum_rows(coefficients: NDArray[np.float64], first: int, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum up the four rows of coefficients that a row of pixels depends on."""
-    sums = np.empty(coefficients.shape[1])
-    for i in range(sums.size):
-        sums[i] = (
-            weights[0] * coefficients[first, i]
-            + weights[1] * coefficients[first + 1, i]
-            + weights[2] * coefficients[first + 2, i]
-            + weights[3] * coefficients[first + 3, i]
-        )
-    return sums
-
-
-@kernel
-def evaluate(
-    sums: NDArray[np.float64],
-    edges: NDArray[np.int64],
-    weights: NDArray[np.float64],
-    limits: NDArray[np.float64],
-    row: NDArray[Any],
-) -> None:
-    """Evaluate one row of a spline, in float64, clipped to the mesh's range as photutils does.
-
-    From one box's centre to the next all pixels depend on the same four sums.
-    """
-    least, greatest = limits[0], limits[1]
-    for i in range(edges.size - 1):
-        a, b, c, d = sums[i], sums[i + 1], sums[i + 2], sums[i + 3]
-        part = row[edges[i] : edges[i + 1]]
-        taps = weights[:, edges[i] : edges[i + 1]]
-        for x in range(part.size):
-            value = taps[0, x] * a + taps[1, x] * b + taps[2, x] * c + taps[3, x] * d
-            value = value if value > least else least  # noqa: FURB136 (max() does not become vector code)
-            part[x] = value if value < greatest else greatest  # noqa: FURB136
+        row = row_of(coefficients, first[y], part[y])
+        for i in range(edges.size - 1):
+            curve = cubic_of(row, i)
+            place, pixels = column_part[edges[i] : edges[i + 1]], rendered[y, edges[i] : edges[i + 1]]
+            for x in range(pixels.size):
+                pixels[x] = clipped_at(place[x], curve, limits[0], limits[1])
 
 
 @kernel
@@ -165,27 +172,33 @@ def subtract_rows(
     coefficients: NDArray[np.float64],
     limits: NDArray[np.float64],
     first: NDArray[np.int64],
-    weights: NDArray[np.float64],
+    part: NDArray[np.float64],
     edges: NDArray[np.int64],
-    column_weights: NDArray[np.float64],
+    column_part: NDArray[np.float64],
     factors: NDArray[np.float64],
-    values: NDArray[Any],
+    values: NDArray[np.float64],
     mosaic: NDArray[np.float32],
 ) -> None:
     """Subtract each band's surface from its own pixels in some rows, and normalise them.
 
-    `coefficients` and `limits` hold one spline a band. `factors` (bands, py, nx) is a band's normalisation
+    `coefficients` and `limits` hold one spline a band. `factors` (3, py, nx) is a band's normalisation
     where a pixel is the band's and 0 elsewhere; py is the colour pattern's height, and the rows begin with
-    a whole pattern.
+    a whole pattern. To evaluate all three surfaces at every pixel takes less time than to choose one.
     """
-    surface = np.empty(mosaic.shape[1])
+    (low_r, high_r), (low_g, high_g), (low_b, high_b) = limits[0], limits[1], limits[2]
     for y in range(mosaic.shape[0]):
-        row, samples = mosaic[y], values[y]
-        row[:] = 0
-        for band in range(factors.shape[0]):
-            factor = factors[band, y % factors.shape[1]]
-            if factor.any():
-                sums = sum_rows(coefficients[band], first[y], weights[:, y])
-                evaluate(sums, edges, column_weights, limits[band], surface)
-                for x in range(surface.size):
-                    row[x] += factor[x] * (samples[x] - surface[x])
+        reds = row_of(coefficients[0], first[y], part[y])
+        greens = row_of(coefficients[1], first[y], part[y])
+        blues = row_of(coefficients[2], first[y], part[y])
+        phase = y % factors.shape[1]
+        for i in range(edges.size - 1):
+            red, green, blue = cubic_of(reds, i), cubic_of(greens, i), cubic_of(blues, i)
+            cell = slice(edges[i], edges[i + 1])
+            place, sample, pixels = column_part[cell], values[y, cell], mosaic[y, cell]
+            r, g, b = factors[0, phase, cell], factors[1, phase, cell], factors[2, phase, cell]
+            for x in range(pixels.size):
+                pixels[x] = (
+                    r[x] * (sample[x] - clipped_at(place[x], red, low_r, high_r))
+                    + g[x] * (sample[x] - clipped_at(place[x], green, low_g, high_g))
+                    + b[x] * (sample[x] - clipped_at(place[x], blue, low_b, high_b))
+                )
