@@ -13,10 +13,11 @@ import click
 from arwatch import __version__
 from arwatch.errors import ArwatchError, SettingsError
 from arwatch.names import printable
-from arwatch.settings import Settings, load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from arwatch.settings import Settings
 
 EX_CONFIG = 78
 """sysexits.h: the settings cannot be used; systemd does not start the service again."""
@@ -70,6 +71,13 @@ def _say(text: str) -> None:
     click.echo("arwatch: " + "\n".join(printable(line) for line in text.split("\n")), err=True)
 
 
+def _load_ahead() -> None:
+    """Begin with what takes longest: the workers' libraries are loaded while the command looks at its arguments."""
+    from arwatch import machine, pool
+
+    pool.load_ahead(machine.cache_folder())
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
 @click.version_option(__version__, prog_name="arwatch")
 def main() -> None:
@@ -94,8 +102,10 @@ def run(folders: Sequence[Path], config: Path | None) -> None:
     \b
     Example: arwatch run ~/captures --config ~/arwatch.toml
     """
+    _load_ahead()
     from arwatch.log import Log
     from arwatch.service import Service
+    from arwatch.settings import load
 
     def read() -> Settings:
         settings = load(config)
@@ -120,7 +130,9 @@ def process(paths: Sequence[Path], config: Path | None, *, force: bool) -> None:
     \b
     Example: arwatch process ~/captures/2026-11-21 DSC00001.ARW
     """
+    _load_ahead()
     from arwatch.commands import batch
+    from arwatch.settings import load
 
     settings = load(config)
     sys.exit(1 if batch.process(batch.find(paths, settings), settings, force=force) else 0)
@@ -172,6 +184,7 @@ def check(config: Path | None) -> None:
     Example: arwatch check --config /etc/arwatch/arwatch.toml
     """
     from arwatch.commands import check as checks
+    from arwatch.settings import load
 
     sys.exit(1 if checks.check(load(config)) else 0)
 
@@ -187,6 +200,7 @@ def verify(paths: Sequence[Path], config: Path | None) -> None:
     """
     from arwatch.commands import batch
     from arwatch.commands import verify as compare
+    from arwatch.settings import load
 
     settings = load(config)
     frames = [found.path for found in batch.find(paths, settings)]
@@ -226,6 +240,7 @@ def retry(paths: Sequence[Path], config: Path | None, *, everything: bool) -> No
     Example: arwatch retry --all --config /etc/arwatch/arwatch.toml
     """
     from arwatch import ledger, machine
+    from arwatch.settings import load
 
     if bool(paths) == everything:
         raise click.UsageError("name the frames to try again, or give --all")

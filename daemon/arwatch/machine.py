@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from arwatch.settings import State, Workers
+if TYPE_CHECKING:
+    from arwatch.settings import State, Workers
 
 GIB = 1 << 30
 

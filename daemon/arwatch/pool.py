@@ -13,6 +13,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
@@ -46,6 +47,21 @@ WORKERS_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
 }
 """Read by the fork server's libraries when it starts."""
+
+
+def load_ahead(cache: Path) -> None:
+    """Start the fork server if there is none: it loads the heavy libraries while its caller goes on.
+
+    Parameters
+    ----------
+    cache
+        Where compiled kernels are kept.
+    """
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
+    for name, value in WORKERS_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    forkserver.set_forkserver_preload(["arwatch.preload"])
+    forkserver.ensure_running()
 
 
 class PoolError(ArwatchError):
@@ -131,11 +147,8 @@ class LocalPool:
         self._once_ready = False
         self._not_before = 0.0
         self._workers: list[_Worker] = []
-        os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
-        for name, value in WORKERS_ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["arwatch.preload"])
+        load_ahead(cache)
 
     @classmethod
     def from_settings(cls, settings: Workers, cache: Path) -> LocalPool:
