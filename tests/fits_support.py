@@ -57,7 +57,8 @@ class Made:
 
     def write(self, output: Path, settings: Settings | None = None, source: fitsfile.Source | None = None) -> int:
         settings = settings or settings_for(Output())
-        return fitsfile.write(output, self.frame, self.subtraction, source or SOURCE, settings)
+        left, source = self.subtraction, source or SOURCE
+        return fitsfile.write(output, self.frame, left, left.mosaic, source=source, settings=settings)
 
 
 SOURCE = fitsfile.Source(

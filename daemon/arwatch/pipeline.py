@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from arwatch import arw, fitsfile
-from arwatch.background import kernels_cached, subtract_background, warm_up
+from arwatch.background import fit_sky, kernels_cached, warm_up
 from arwatch.errors import FrameError, NoSkyError, WriteError
 from arwatch.folders import look
 from arwatch.outcome import Failed, Job, Outcome, Settled, Skipped, Sky, Unsettled, Written
@@ -75,7 +75,7 @@ def _process(job: Job) -> Outcome:
         return Unsettled(reason="the file changed while it was read")
     decoded = time.perf_counter()
     try:
-        subtraction = subtract_background(frame.mosaic, frame.colors, settings.background, threads=job.threads)
+        sky, mosaic = fit_sky(frame.mosaic, frame.colors, settings.background, threads=job.threads)
     except ValueError as error:
         raise NoSkyError(f"the sky cannot be measured: {error}") from error
     subtracted = time.perf_counter()
@@ -88,15 +88,15 @@ def _process(job: Job) -> Outcome:
     )
     if settings.output.folder:
         make_folder(job.output, within=job.root)
-    size = fitsfile.write(job.output, frame, subtraction, origin, settings, within=job.root)
+    size = fitsfile.write(job.output, frame, sky, mosaic, source=origin, settings=settings, within=job.root)
     if fitsfile.provenance(job.output) is None:
         raise WriteError(f"{job.output.name} does not read back as it was written: check the disk")
     return Written(
         output=job.output,
         size=size,
-        red=_sky(subtraction.red),
-        green=_sky(subtraction.green),
-        blue=_sky(subtraction.blue),
+        red=_sky(sky.red),
+        green=_sky(sky.green),
+        blue=_sky(sky.blue),
         decode_s=decoded - began,
         subtract_s=subtracted - decoded,
         write_s=time.perf_counter() - subtracted,

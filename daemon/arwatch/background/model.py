@@ -1,9 +1,9 @@
-"""What the engine hands back: the subtracted mosaic and one model of the sky a band."""
+"""What the engine hands back: one model of the sky a band, and the subtracted mosaic."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -34,11 +34,35 @@ class BandModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Subtraction:
+class Sky:
+    """A frame's sky background, band by band."""
+
+    red: BandModel
+    green: BandModel
+    blue: BandModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Subtraction(Sky):
     """A mosaic without its sky background."""
 
     mosaic: NDArray[np.floating[Any]]
     """(ny, nx), ADU times the band's normalisation; float32 (float64 from the reference)."""
-    red: BandModel
-    green: BandModel
-    blue: BandModel
+
+
+class Rows(Protocol):
+    """A mosaic (ny, nx) of which some rows after the other are read: an array, or what computes them then."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(ny, nx)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of its values."""
+
+    def __len__(self) -> int:
+        """Count the rows."""
+
+    def __getitem__(self, rows: slice, /) -> NDArray[Any]:
+        """Return some rows."""

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from arwatch.background import boxes, jit, mesh, surface
+from arwatch.background import boxes, jit, mesh
 from arwatch.background.inputs import BANDS, fewest_samples
-from arwatch.background.model import BandModel, Subtraction
+from arwatch.background.model import BandModel, Sky, Subtraction
+from arwatch.background.removal import SubtractedRows
+from arwatch.background.surface import render_surface
 from arwatch.background.threads import share
 from arwatch.background.tiles import Frame, Tile
 from arwatch.settings import Background
@@ -72,6 +74,19 @@ def subtract_background(
 
     Source: `Background2D` (photutils), `interpolate_replace_nans` and `SigmaClip` (astropy).
     """
+    sky, rows = fit_sky(mosaic, colors, settings, threads=threads)
+    subtracted = np.empty(rows.shape, np.float32)
+    share(lambda group: rows.compute(group, subtracted[group]), rows.groups(0, len(rows)), threads)
+    return Subtraction(mosaic=subtracted, red=sky.red, green=sky.green, blue=sky.blue)
+
+
+def fit_sky(
+    mosaic: ArrayLike, colors: ArrayLike, settings: Background | None = None, *, threads: int = 1
+) -> tuple[Sky, SubtractedRows]:
+    """Do as `subtract_background`, but compute the subtracted mosaic only when its rows are read.
+
+    The mosaic is not copied where it need not be converted: it must stay as it is until then.
+    """
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
     frame = Frame.of(mosaic, colors, settings or Background())
@@ -84,11 +99,8 @@ def subtract_background(
                 " the frame is mostly missing or clipped, or the box does not fit the pattern"
             )
     share(partial(mesh.finish, filter_size=frame.settings.filter_size), raw.reshape(6, *frame.mesh_shape), threads)
-    models = [BandModel(mesh=level, rms=noise) for level, noise in raw]
-    subtracted = np.empty(frame.mosaic.shape, np.float32)
-    splines = [surface.spline_through(m.mesh, frame.mosaic.shape, frame.settings.box_size) for m in models]
-    share(partial(_subtract, frame, splines, frame.factors(), subtracted), frame.row_groups(), threads)
-    return Subtraction(mosaic=subtracted, red=models[0], green=models[1], blue=models[2])
+    red, green, blue = (BandModel(mesh=level, rms=noise) for level, noise in raw)
+    return Sky(red=red, green=green, blue=blue), SubtractedRows.of(frame, list(raw[:, 0]))
 
 
 def _measure(frame: Frame, raw: NDArray[np.float64], box_rows: range) -> None:
@@ -114,30 +126,13 @@ def _measure(frame: Frame, raw: NDArray[np.float64], box_rows: range) -> None:
             raw[band, :, *place] = found.reshape(2, len(box_rows), len(box_columns))
 
 
-def _subtract(
-    frame: Frame,
-    splines: list[surface.Spline],
-    factors: NDArray[np.float64],
-    subtracted: NDArray[np.float32],
-    rows: slice,
-) -> None:
-    """Subtract the three surfaces from some rows of the frame."""
-    values = np.array(frame.mosaic[rows], np.float64)
-    spline = splines[0]
-    surface.subtract_rows(
-        np.stack([spline.coefficients for spline in splines]), np.stack([spline.limits for spline in splines]),
-        spline.rows.first[rows], spline.rows.part[rows], spline.columns.edges, spline.columns.part,
-        factors, values, subtracted[rows],
-    )  # fmt: skip
-
-
 def warm_up() -> None:
     """Compile all kernels that camera frames need, or load them from the cache."""
     frame = np.random.default_rng(0).normal(1000, 10, (64, 64)).astype(np.uint16)
     frame[20, 20] = 0
     for fill in (True, False):
         result = subtract_background(frame, [[0, 1], [1, 2]], Background(box_size=24, filter_size=3, fill=fill))
-    surface.render_surface(result.red.mesh, frame.shape, 24)
+    render_surface(result.red.mesh, frame.shape, 24)
     jit.mark_ready()
 
 

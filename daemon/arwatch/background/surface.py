@@ -176,26 +176,27 @@ def subtract_rows(
     edges: NDArray[np.int64],
     column_part: NDArray[np.float64],
     factors: NDArray[np.float64],
+    phase: int,
     values: NDArray[np.float64],
     mosaic: NDArray[np.float32],
 ) -> None:
     """Subtract each band's surface from its own pixels in some rows, and normalise them.
 
     `coefficients` and `limits` hold one spline a band. `factors` (3, py, nx) is a band's normalisation
-    where a pixel is the band's and 0 elsewhere; py is the colour pattern's height, and the rows begin with
-    a whole pattern. To evaluate all three surfaces at every pixel takes less time than to choose one.
+    where a pixel is the band's and 0 elsewhere; py is the colour pattern's height, and `phase` the place of
+    the first row in it. To evaluate all three surfaces at every pixel takes less time than to choose one.
     """
     (low_r, high_r), (low_g, high_g), (low_b, high_b) = limits[0], limits[1], limits[2]
     for y in range(mosaic.shape[0]):
         reds = row_of(coefficients[0], first[y], part[y])
         greens = row_of(coefficients[1], first[y], part[y])
         blues = row_of(coefficients[2], first[y], part[y])
-        phase = y % factors.shape[1]
+        own = (phase + y) % factors.shape[1]
         for i in range(edges.size - 1):
             red, green, blue = cubic_of(reds, i), cubic_of(greens, i), cubic_of(blues, i)
             cell = slice(edges[i], edges[i + 1])
             place, sample, pixels = column_part[cell], values[y, cell], mosaic[y, cell]
-            r, g, b = factors[0, phase, cell], factors[1, phase, cell], factors[2, phase, cell]
+            r, g, b = factors[0, own, cell], factors[1, own, cell], factors[2, own, cell]
             for x in range(pixels.size):
                 pixels[x] = (
                     r[x] * (sample[x] - clipped_at(place[x], red, low_r, high_r))

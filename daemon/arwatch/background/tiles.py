@@ -54,22 +54,11 @@ class Frame:
         ny, nx = self.mosaic.shape
         return -(-ny // self.box[0]), -(-nx // self.box[1])
 
-    def factors(self) -> NDArray[np.float64]:
-        """Return (3, py, nx): a band's normalisation where a pixel is the band's, 0 elsewhere."""
-        norms = self.settings.red_norm, 1.0, self.settings.blue_norm
-        own = np.stack([filling.own * norm for filling, norm in zip(self.fillings, norms, strict=True)])
-        return np.asarray(np.take(own, np.arange(self.mosaic.shape[1]) % own.shape[2], axis=2))
-
     def tiles(self, axis: int) -> Iterator[range]:
         """Group the boxes along an axis into those of tiles."""
         count = max(1, TILE[axis] // self.box[axis])
         boxes = range(self.mesh_shape[axis])
         return (boxes[i : i + count] for i in boxes[::count])
-
-    def row_groups(self) -> Iterator[slice]:
-        """Group the rows of pixels, each group beginning with a whole colour pattern."""
-        count = 16 * self.pattern.shape[0]
-        return (slice(y, y + count) for y in range(0, self.mosaic.shape[0], count))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

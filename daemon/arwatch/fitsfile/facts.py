@@ -14,7 +14,7 @@ from arwatch.fitsfile.cards import Fact, quoted, readable
 from arwatch.settings import recipe
 
 if TYPE_CHECKING:
-    from arwatch.background import BandModel, Subtraction
+    from arwatch.background import BandModel, Sky
     from arwatch.fitsfile.form import Form
     from arwatch.frame import Exposure, Frame
     from arwatch.settings import Background, Camera, Settings
@@ -167,7 +167,7 @@ def _source_date(mtime_ns: int) -> str | None:
         return None
 
 
-def mosaic_facts(frame: Frame, subtraction: Subtraction, form: Form, method: Background) -> Iterator[Fact]:
+def mosaic_facts(frame: Frame, sky: Sky, form: Form, method: Background) -> Iterator[Fact]:
     """Tell about the pixels, for the image header.
 
     `SATURATE` is the lowest value that a saturated sample can have in this file.
@@ -181,7 +181,7 @@ def mosaic_facts(frame: Frame, subtraction: Subtraction, form: Form, method: Bac
     yield from _pattern_facts(frame)
     tops = (
         (frame.white_level - float(band.mesh.max())) * norm
-        for band, norm in zip(_bands(subtraction), _norms(method), strict=True)
+        for band, norm in zip(_bands(sky), _norms(method), strict=True)
     )
     yield "SATURATE", round(form.stored(min(tops)), 6), "lowest value of a saturated sample"
 
@@ -204,11 +204,11 @@ def _norms(method: Background) -> tuple[float, float, float]:
     return method.red_norm, 1.0, method.blue_norm
 
 
-def _bands(subtraction: Subtraction) -> tuple[BandModel, BandModel, BandModel]:
-    return subtraction.red, subtraction.green, subtraction.blue
+def _bands(sky: Sky) -> tuple[BandModel, BandModel, BandModel]:
+    return sky.red, sky.green, sky.blue
 
 
-def method_facts(subtraction: Subtraction, method: Background) -> Iterator[Fact]:
+def method_facts(sky: Sky, method: Background) -> Iterator[Fact]:
     """Tell every parameter that shaped the pixels, and what was found."""
     yield "BKGBOX", method.box_size, "[pixel] edge of the boxes"
     yield "BKGFILT", method.filter_size, "[box] edge of the mesh's median filter"
@@ -217,7 +217,7 @@ def method_facts(subtraction: Subtraction, method: Background) -> Iterator[Fact]
     yield "BKGESTIM", method.estimator, "background of a box"
     yield "BKGFILL", method.fill, "missing samples filled in before"
     yield "BKGKERN", method.kernel_stddev, "[pixel] deviation of the filling Gaussian"
-    for letter, band, norm in zip("RGB", _bands(subtraction), _norms(method), strict=True):
+    for letter, band, norm in zip("RGB", _bands(sky), _norms(method), strict=True):
         yield f"NORM_{letter}", norm, "factor after the subtraction"
         yield f"SKY_{letter}", round(float(band.level), 4), "[adu] median sky level"
         yield f"SKYSIG_{letter}", round(float(band.noise), 4), "[adu] median sky noise"

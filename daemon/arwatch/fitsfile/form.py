@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from arwatch.background import Rows
     from arwatch.settings import Output
 
 _UNIT = 65535.0
@@ -43,7 +44,7 @@ class Form:
         return (rows + np.float32(self.pedestal)) * np.float32(1 / self.scale)
 
 
-def form_of(output: Output, mosaic: NDArray[np.float32], period: tuple[int, ...]) -> Form:
+def form_of(output: Output, mosaic: Rows, period: tuple[int, ...]) -> Form:
     """Take the profile's form, key by key overridden; compressed images are extensions by definition."""
     siril = output.profile == "siril"
     image = output.image or ("primary" if siril else "extension")
@@ -58,11 +59,12 @@ def form_of(output: Output, mosaic: NDArray[np.float32], period: tuple[int, ...]
     )
 
 
-def _pedestal(mosaic: NDArray[np.float32], period: tuple[int, ...]) -> float:
+def _pedestal(mosaic: Rows, period: tuple[int, ...]) -> float:
     """ADU that keep the median of each plane of the colour pattern well above zero."""
     py, px = period
     steps = [py * max(1, mosaic.shape[0] // (256 * py)), px * max(1, mosaic.shape[1] // (256 * px))]
-    planes = (mosaic[y :: steps[0], x :: steps[1]] for y in range(py) for x in range(px))
+    rows = np.concatenate([mosaic[y : y + py] for y in range(0, len(mosaic), steps[0])])
+    planes = (rows[y::py, x :: steps[1]] for y in range(py) for x in range(px))
     lowest = min((float(np.median(plane)) for plane in planes if plane.size), default=0.0)
     pedestal = _PEDESTAL
     while lowest + pedestal < pedestal / 2:

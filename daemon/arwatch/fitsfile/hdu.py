@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from arwatch.publish import write_ahead
+
 if TYPE_CHECKING:
     from astropy.io import fits
     from numpy.typing import NDArray
 
+    from arwatch.background import Rows
     from arwatch.fitsfile.cards import Fact
 
 BLOCK = 2880
 """Bytes: headers and data fill whole blocks."""
-_CHUNK = 1 << 20  # bytes: four of them stay in the processor's cache
+_CHUNK = 1 << 20  # bytes: what becomes of them stays in the processor's cache
 _WORD = 0xFFFFFFFF
 _PUNCTUATION = frozenset(range(0x3A, 0x41)) | frozenset(range(0x5B, 0x61))
 
 
-def structure(array: NDArray[Any] | None, *, extensions: int | None = None) -> list[Fact]:
+def structure(array: Rows | None, *, extensions: int | None = None) -> list[Fact]:
     """List the mandatory cards of an image HDU in their order; the primary one tells how many extensions follow."""
     primary = extensions is not None
     kind: Fact = ("SIMPLE", True, "FITS 4.0") if primary else ("XTENSION", "IMAGE", "image extension")
@@ -28,7 +31,7 @@ def structure(array: NDArray[Any] | None, *, extensions: int | None = None) -> l
         facts: list[Fact] = [kind, ("BITPIX", 8, ""), ("NAXIS", 0, "no data here")]
     else:
         bits = 8 * array.dtype.itemsize * (-1 if array.dtype.kind == "f" else 1)
-        facts = [kind, ("BITPIX", bits, "bits of a sample"), ("NAXIS", array.ndim, "")]
+        facts = [kind, ("BITPIX", bits, "bits of a sample"), ("NAXIS", len(array.shape), "")]
         facts += [(f"NAXIS{axis}", n, "") for axis, n in enumerate(reversed(array.shape), 1)]
     if primary:
         return [*facts, ("EXTEND", True, ""), ("NEXTEND", extensions, "extensions that follow")]
@@ -38,7 +41,7 @@ def structure(array: NDArray[Any] | None, *, extensions: int | None = None) -> l
 def write_hdu(
     file: BinaryIO,
     header: fits.Header,
-    array: NDArray[Any] | None = None,
+    array: Rows | None = None,
     store: Callable[[NDArray[Any]], NDArray[Any]] = lambda rows: rows,
 ) -> None:
     """Append one HDU; `store` turns rows of the array into what the file holds, a chunk at a time.
@@ -60,13 +63,14 @@ def write_hdu(
     file.seek(end)
 
 
-def _write_data(file: BinaryIO, array: NDArray[Any], store: Callable[[NDArray[Any]], NDArray[Any]]) -> int:
+def _write_data(file: BinaryIO, array: Rows, store: Callable[[NDArray[Any]], NDArray[Any]]) -> int:
     total = written = 0
-    rows = 4 * max(1, _CHUNK // max(1, array[:1].nbytes))  # of four rows every length is whole 4-byte words
+    rows = 4 * max(1, _CHUNK // 4 // max(1, array[:1].nbytes))  # of four rows every length is whole 4-byte words
     for start in range(0, len(array), rows):
         data = np.ascontiguousarray(store(array[start : start + rows]))
         raw = data.astype(data.dtype.newbyteorder(">"), copy=False).reshape(-1).view(np.uint8)
         file.write(raw.data)
+        write_ahead(file, file.tell() - raw.size, file.tell())
         written += raw.size
         words = raw if raw.size % 4 == 0 else np.pad(raw, (0, -raw.size % 4))
         total = _add(total, _sum(words.view(">u4")))

@@ -1,4 +1,4 @@
-"""Subtraction -> FITS file, published atomically."""
+"""Sky and subtracted mosaic -> FITS file, published atomically."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from arwatch.publish import published
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from arwatch.background import Subtraction
+    from arwatch.background import Rows, Sky
     from arwatch.fitsfile.facts import Source
     from arwatch.frame import Frame
     from arwatch.settings import Settings
@@ -36,10 +36,11 @@ _NOT_OF_THE_RAW = re.compile(
 def write(
     output: Path,
     frame: Frame,
-    subtraction: Subtraction,
+    sky: Sky,
+    mosaic: Rows,
+    *,
     source: Source,
     settings: Settings,
-    *,
     within: Path | None = None,
 ) -> int:
     """Write a subtracted frame; it appears complete under its name, or not at all.
@@ -48,8 +49,12 @@ def write(
     ----------
     output
         The file; replaced where it exists. With `settings.output.compress` its name ends in `.fits.fz`.
-    frame, subtraction
-        (ny, nx) each; `subtraction.mosaic` in ADU.
+    frame
+        As it was read.
+    sky
+        What was subtracted from it.
+    mosaic
+        (ny, nx), ADU: what is left. Rows are read in groups, from the first to the last.
     source
         What the frame was read from.
     settings
@@ -67,13 +72,13 @@ def write(
     NoSpaceError, WriteError
         The file system refused; no temporary file is left.
     """
-    form = form_of(settings.output, subtraction.mosaic, frame.colors.shape)
+    form = form_of(settings.output, mosaic, frame.colors.shape)
     common = list(facts.common_facts(frame, source, settings))
     method = settings.background
     image = [
         *common,
-        *facts.mosaic_facts(frame, subtraction, form, method),
-        *facts.method_facts(subtraction, method),
+        *facts.mosaic_facts(frame, sky, form, method),
+        *facts.method_facts(sky, method),
     ]
     history = facts.history(method)
     with published(output, within=within) as file:
@@ -81,11 +86,11 @@ def write(
             write_hdu(file, header_of([*structure(None, extensions=1 + _MESHES), *common], history))
             image.insert(0, ("EXTNAME", "MOSAIC", "sky-subtracted colour mosaic"))
         if settings.output.compress:
-            _write_compressed(file, form.store(subtraction.mosaic), header_of(image, history))
+            _write_compressed(file, form.store(mosaic[:]), header_of(image, history))
         else:
-            cards = [*structure(subtraction.mosaic, extensions=_MESHES if form.primary else None), *image]
-            write_hdu(file, header_of(cards, history), subtraction.mosaic, form.store)
-        _write_meshes(file, subtraction)
+            cards = [*structure(mosaic, extensions=_MESHES if form.primary else None), *image]
+            write_hdu(file, header_of(cards, history), mosaic, form.store)
+        _write_meshes(file, sky)
         return file.tell()
 
 
@@ -121,8 +126,8 @@ def restore_file(path: Path, output: Path) -> int:
         return file.tell()
 
 
-def _write_meshes(file: BinaryIO, subtraction: Subtraction) -> None:
-    for letter, band in zip("RGB", (subtraction.red, subtraction.green, subtraction.blue), strict=True):
+def _write_meshes(file: BinaryIO, sky: Sky) -> None:
+    for letter, band in zip("RGB", (sky.red, sky.green, sky.blue), strict=True):
         for name, what, array in (("MESH", "sky level", band.mesh), ("NOISE", "sky noise", band.rms)):
             cards: list[Fact] = [
                 *structure(array),

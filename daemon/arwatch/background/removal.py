@@ -1,0 +1,82 @@
+"""The surfaces taken off the frame, for the rows that are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from arwatch.background import surface
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from arwatch.background.tiles import Frame
+
+_GROUP = 16
+"""Rows of pixels at once: together with what is made of them not much larger than the processor's cache."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SubtractedRows:
+    """A subtracted mosaic that is computed while it is read: `rows[top:bottom]`, float32, ADU.
+
+    Whoever writes it to a file need not hold it beside the frame.
+    """
+
+    frame: Frame
+    splines: Sequence[surface.Spline]
+    """One a band."""
+    factors: NDArray[np.float64]
+    """(3, py, nx): a band's normalisation where a pixel is the band's, 0 elsewhere."""
+
+    dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float32)
+
+    @classmethod
+    def of(cls, frame: Frame, meshes: Sequence[NDArray[np.float64]]) -> SubtractedRows:
+        """Put a surface through each band's mesh."""
+        shape, settings = frame.mosaic.shape, frame.settings
+        norms = settings.red_norm, 1.0, settings.blue_norm
+        own = np.stack([filling.own * norm for filling, norm in zip(frame.fillings, norms, strict=True)])
+        return cls(
+            frame=frame,
+            splines=[surface.spline_through(mesh, shape, settings.box_size) for mesh in meshes],
+            factors=np.take(own, np.arange(shape[1]) % own.shape[2], axis=2),
+        )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(ny, nx)."""
+        return self.frame.mosaic.shape
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.float32]:
+        """Compute some rows that follow each other."""
+        top, bottom, _ = rows.indices(len(self))
+        subtracted = np.empty((max(bottom - top, 0), self.shape[1]), np.float32)
+        for group in self.groups(top, bottom):
+            self.compute(group, subtracted[group.start - top : group.stop - top])
+        return subtracted
+
+    @staticmethod
+    def groups(top: int, bottom: int) -> Iterator[slice]:
+        """Cut rows into groups that are computed at once."""
+        return (slice(y, min(y + _GROUP, bottom)) for y in range(top, bottom, _GROUP))
+
+    def compute(self, rows: slice, subtracted: NDArray[np.float32]) -> None:
+        """Compute one group into an array of its size."""
+        values = np.array(self.frame.mosaic[rows], np.float64)
+        places = self.splines[0]
+        surface.subtract_rows(
+            np.stack([spline.coefficients for spline in self.splines]),
+            np.stack([spline.limits for spline in self.splines]),
+            places.rows.first[rows], places.rows.part[rows], places.columns.edges, places.columns.part,
+            self.factors, rows.start, values, subtracted,
+        )  # fmt: skip
