@@ -83,3 +83,27 @@ def test_code_of_another_version_is_removed(tmp_path):
 def test_the_fast_path_loads_neither_photutils_nor_astropy():
     code = "import sys, arwatch.background; print(*{name.split('.')[0] for name in sys.modules})"
     assert not {"photutils", "astropy", "rawpy", "tifffile"} & set(run(code))
+
+
+CAMERA_S_FRAMES = """
+import numpy as np
+from arwatch.background import fit_sky, jit, render_surface, warm_up
+from arwatch.settings import Background
+warm_up()
+before = [len(kernel.signatures) for kernel in jit.KERNELS]
+rng = np.random.default_rng(0)
+for shape, dead in (((300, 2100), 0), ((411, 3001), 3), ((90, 70), 1)):
+    mosaic = rng.normal(1000, 30, shape).astype(np.uint16)
+    mosaic[rng.integers(0, 70, dead), rng.integers(0, 70, dead)] = 0
+    for fill in (True, False):
+        for estimator in ("mode", "median", "mean", "sextractor"):
+            settings = Background(box_size=100, filter_size=5, fill=fill, estimator=estimator)
+            sky, rows = fit_sky(mosaic, np.array([[0, 1], [3, 2]], np.uint8), settings, threads=2)
+            rows[:]
+            render_surface(sky.green.mesh, shape, 100)
+print(before == [len(kernel.signatures) for kernel in jit.KERNELS], max(before))
+"""
+
+
+def test_nothing_is_compiled_while_a_frame_waits():
+    assert run(CAMERA_S_FRAMES) == ["True", "1"]

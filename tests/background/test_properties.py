@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arwatch.background import subtract_background
+from arwatch.background import subtract_background, tiles
 from arwatch.settings import Background
 from background_support import assert_like_reference
 from scenes import BAYER, XTRANS
@@ -37,10 +38,16 @@ methods = st.builds(
 patterns = st.sampled_from([*BAYER.values(), XTRANS, np.roll(XTRANS, (1, 2), (0, 1))])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(frames, patterns, methods, st.integers(1, 3))
-def test_engine_and_reference_agree(mosaic, colors, method, threads):
-    assert_like_reference(mosaic, colors, method, threads=threads, may_refuse=True)
+sizes = st.sampled_from([tiles.TILE, (1, 1), (16, 32), (40, 24)])
+"""Of tiles: as they are, and so small that some lie inside these small frames."""
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(frames, patterns, methods, st.integers(1, 3), sizes)
+def test_engine_and_reference_agree(mosaic, colors, method, threads, tile):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiles, "TILE", tile)
+        assert_like_reference(mosaic, colors, method, threads=threads, may_refuse=True)
 
 
 @settings(max_examples=25, deadline=None)

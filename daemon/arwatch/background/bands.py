@@ -30,19 +30,19 @@ def gaussian(stddev: float) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Filling:
-    """How one band is filled: the same for every frame of a camera with the same settings."""
+    """How the bands are filled: the same for every frame of a camera with the same settings."""
 
     own: NDArray[np.bool_]
-    """(py, px): where the pattern has the band's samples."""
+    """(3, py, px): where the pattern has each band's samples."""
     weights: NDArray[np.float64]
     """(2 reach + 1): the Gaussian along one axis."""
     scale: NDArray[np.float64]
-    """(py, px): 1 over the weight of the band's samples around a pixel of that phase; 0 without any."""
+    """(3, py, px): 1 over the weight of the band's samples around a pixel of that phase; 0 without any."""
 
     @classmethod
     def of(cls, own: NDArray[np.bool_], weights: NDArray[np.float64]) -> Filling:
         """Weigh the pattern's samples around each of its pixels."""
-        py, px = own.shape
+        py, px = own.shape[1:]
         rows = np.zeros((py, py))
         columns = np.zeros((px, px))
         for shift, weight in enumerate(weights, start=-(weights.size // 2)):

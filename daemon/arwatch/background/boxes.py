@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from arwatch.background.bands import fill_tile
 from arwatch.background.jit import kernel
 from arwatch.background.ranks import select, select_median
 
@@ -76,6 +77,36 @@ def tile_statistics(
             if kept >= fewest:
                 level[i] = estimate(estimator, median, mean, std)
                 noise[i] = std
+
+
+@kernel
+def plain_tile_statistics(
+    planes: NDArray[np.float64],
+    extent: tuple[int, int],
+    own: NDArray[np.bool_],
+    weights: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    first: tuple[int, int],
+    corner: bool,
+    boxes: NDArray[np.int64],
+    fewest: int,
+    clipping: tuple[float, int],
+    estimator: int,
+    found: NDArray[np.float64],
+) -> None:
+    """Fill a tile and estimate its boxes, band after band, where constant weights hold everywhere.
+
+    What `fill_tile` and `tile_statistics` do, in one call: most tiles are such, and between calls of kernels
+    threads wait for each other. `extent` is the tile's height and its width in a plane; `own` and `scale`
+    (3, py, px) are all bands', `found` (3, 2, n) is their levels and noises.
+    """
+    filled = np.empty((planes.shape[0], extent[0], extent[1]))
+    everything = np.ones(own.shape[1:], np.bool_)
+    for band in range(own.shape[0]):
+        fill_tile(planes, own[band], weights, scale[band], first[0], filled)
+        tile_statistics(
+            filled, everything, True, first, corner, boxes, fewest, clipping, estimator, found[band, 0], found[band, 1]
+        )
 
 
 @kernel

@@ -41,7 +41,7 @@ class SubtractedRows:
         """Put a surface through each band's mesh."""
         shape, settings = frame.mosaic.shape, frame.settings
         norms = settings.red_norm, 1.0, settings.blue_norm
-        own = np.stack([filling.own * norm for filling, norm in zip(frame.fillings, norms, strict=True)])
+        own = frame.filling.own * np.array(norms)[:, None, None]
         return cls(
             frame=frame,
             splines=[surface.spline_through(mesh, shape, settings.box_size) for mesh in meshes],

@@ -18,7 +18,7 @@ from arwatch.background.model import BandModel, Sky, Subtraction
 from arwatch.background.removal import SubtractedRows
 from arwatch.background.surface import render_surface
 from arwatch.background.threads import share
-from arwatch.background.tiles import Frame, Tile
+from arwatch.background.tiles import TILE, Frame, Tile
 from arwatch.settings import Background
 
 if TYPE_CHECKING:
@@ -105,34 +105,44 @@ def fit_sky(
 
 def _measure(frame: Frame, raw: NDArray[np.float64], box_rows: range) -> None:
     """Estimate the boxes of one row of tiles, in all bands, into `raw` (3, 2, my, mx)."""
-    settings = frame.settings
+    settings, filling = frame.settings, frame.filling
+    everything, share = np.ones_like(filling.own[0]), filling.own.mean(axis=(1, 2)).tolist()
+    method = (settings.sigma, settings.max_iterations), boxes.ESTIMATORS.index(settings.estimator)
     for box_columns in frame.tiles(1):
         tile = Tile.of(frame, box_rows, box_columns)
         last = box_rows[-1] + 1 == frame.mesh_shape[0] and box_columns[-1] + 1 == frame.mesh_shape[1]
         corner = last and all(n % edge for n, edge in zip(frame.mosaic.shape, frame.box, strict=True))
-        found = np.empty((2, tile.boxes.shape[0]))
-        for band, filling in enumerate(frame.fillings):
-            if settings.fill:
-                values, used, share = tile.filled(frame, filling), np.ones_like(filling.own), 1.0
-            else:
-                values, used, share = tile.planes, filling.own, float(filling.own.mean())
-            boxes.tile_statistics(
-                values, used, settings.fill, tile.origin, corner, tile.boxes,
-                fewest_samples(frame.box, share),
-                (settings.sigma, settings.max_iterations), boxes.ESTIMATORS.index(settings.estimator),
-                found[0], found[1],
+        place = (tile.origin, corner, tile.boxes)
+        found = np.empty((3, 2, len(tile.boxes)))
+        if settings.fill and tile.plain:
+            boxes.plain_tile_statistics(
+                tile.planes, tile.extent, filling.own, filling.weights, filling.scale, *place,
+                fewest_samples(frame.box, 1.0), *method, found,
             )  # fmt: skip
-            place = slice(box_rows[0], box_rows[-1] + 1), slice(box_columns[0], box_columns[-1] + 1)
-            raw[band, :, *place] = found.reshape(2, len(box_rows), len(box_columns))
+        elif settings.fill:
+            for band in range(3):
+                boxes.tile_statistics(
+                    tile.filled(frame, band), everything, True, *place,
+                    fewest_samples(frame.box, 1.0), *method, found[band, 0], found[band, 1],
+                )  # fmt: skip
+        else:
+            for band in range(3):
+                boxes.tile_statistics(
+                    tile.planes, filling.own[band], False, *place,
+                    fewest_samples(frame.box, share[band]), *method, found[band, 0], found[band, 1],
+                )  # fmt: skip
+        where = slice(box_rows[0], box_rows[-1] + 1), slice(box_columns[0], box_columns[-1] + 1)
+        raw[:, :, *where] = found.reshape(3, 2, len(box_rows), len(box_columns))
 
 
 def warm_up() -> None:
     """Compile all kernels that camera frames need, or load them from the cache."""
-    frame = np.random.default_rng(0).normal(1000, 10, (64, 64)).astype(np.uint16)
+    # large enough for a tile without an edge
+    frame = np.random.default_rng(0).normal(1000, 10, (3 * TILE[0] - 100, 3 * TILE[1] - 1000)).astype(np.uint16)
     frame[20, 20] = 0
     for fill in (True, False):
-        result = subtract_background(frame, [[0, 1], [1, 2]], Background(box_size=24, filter_size=3, fill=fill))
-    render_surface(result.red.mesh, frame.shape, 24)
+        result = subtract_background(frame, [[0, 1], [1, 2]], Background(box_size=TILE[0], filter_size=3, fill=fill))
+    render_surface(result.red.mesh, frame.shape, TILE[0])
     jit.mark_ready()
 
 

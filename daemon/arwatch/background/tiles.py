@@ -30,7 +30,7 @@ class Frame:
     mosaic: NDArray[Any]
     settings: Background
     pattern: NDArray[np.uint8]
-    fillings: tuple[bands.Filling, ...]
+    filling: bands.Filling
     box: tuple[int, int]
     """Height and width of a box; no larger than the frame."""
 
@@ -39,12 +39,12 @@ class Frame:
         """Check what was handed in, and prepare what all tiles share."""
         mosaic = checked_mosaic(values)
         pattern = color_pattern(colors, mosaic.shape)
-        weights = bands.gaussian(settings.kernel_stddev)
+        own = np.stack([np.isin(pattern, indices) for indices in BANDS.values()])
         return cls(
             mosaic=mosaic,
             settings=settings,
             pattern=pattern,
-            fillings=tuple(bands.Filling.of(np.isin(pattern, own), weights) for own in BANDS.values()),
+            filling=bands.Filling.of(own, bands.gaussian(settings.kernel_stddev)),
             box=(min(settings.box_size, mosaic.shape[0]), min(settings.box_size, mosaic.shape[1])),
         )
 
@@ -73,6 +73,8 @@ class Tile:
     """Height of the tile and its width in a plane."""
     boxes: NDArray[np.int64]
     """(n, 4): top, bottom, left, right."""
+    plain: bool
+    """The window lies inside the frame, and none of its values is 0: constant weights hold everywhere."""
 
     @classmethod
     def of(cls, frame: Frame, box_rows: range, box_columns: range) -> Tile:
@@ -82,37 +84,34 @@ class Tile:
         (top, _, left, _), (_, bottom, _, right) = bounds[0], bounds[-1]
         origin = top, left // px * px
         extent = bottom - top, -(-(right - origin[1]) // px)
-        reach = frame.fillings[0].weights.size // 2 if frame.settings.fill else 0
-        planes = _load(frame, origin, extent, reach)
-        return cls(planes=planes, origin=origin, extent=extent, boxes=np.array(bounds))
+        reach = frame.filling.weights.size // 2 if frame.settings.fill else 0
+        planes, plain = _load(frame, origin, extent, reach)
+        return cls(planes=planes, origin=origin, extent=extent, boxes=np.array(bounds), plain=plain)
 
-    def filled(self, frame: Frame, filling: bands.Filling) -> NDArray[np.float64]:
+    def filled(self, frame: Frame, band: int) -> NDArray[np.float64]:
         """Fill the tile in one band: with constant weights, then exactly where those do not hold."""
+        own, weights, scale = frame.filling.own[band], frame.filling.weights, frame.filling.scale[band]
         filled = np.empty((self.planes.shape[0], *self.extent))
-        rectangles = self._rectangles(frame, filling)
-        whole = self._rectangle
-        if rectangles != [whole]:
-            bands.fill_tile(self.planes, filling.own, filling.weights, filling.scale, self.origin[0], filled)
+        rectangles = self._rectangles(frame, own, weights.size // 2)
+        if rectangles != [self._rectangle]:
+            bands.fill_tile(self.planes, own, weights, scale, self.origin[0], filled)
         for rectangle in rectangles:
-            bands.fill_exactly(
-                self.planes, filling.own, filling.weights, frame.mosaic.shape, self.origin,
-                rectangle, filled,
-            )  # fmt: skip
+            bands.fill_exactly(self.planes, own, weights, frame.mosaic.shape, self.origin, rectangle, filled)
         return filled
 
     @property
     def _rectangle(self) -> tuple[int, int, int, int]:
         return int(self.boxes[0, 0]), int(self.boxes[-1, 1]), int(self.boxes[0, 2]), int(self.boxes[-1, 3])
 
-    def _rectangles(self, frame: Frame, filling: bands.Filling) -> list[tuple[int, int, int, int]]:
+    def _rectangles(self, frame: Frame, own: NDArray[np.bool_], reach: int) -> list[tuple[int, int, int, int]]:
         """List the parts of the tile where constant weights do not hold: at edges and around zeros."""
-        (ny, nx), reach, px = frame.mosaic.shape, filling.weights.size // 2, self.planes.shape[0]
+        (ny, nx), px = frame.mosaic.shape, self.planes.shape[0]
         top, bottom, left, right = whole = self._rectangle
         area = (bottom - top) * (right - left)
         # beyond so many rectangles around zeros the whole tile at once takes less time
         most = area // (2 * reach + 1) ** 2 // 8 + 1
         zeros = np.empty((most, 3), np.int64)
-        count = bands.find_zeros(self.planes, filling.own, self.origin[0] - reach, zeros)
+        count = bands.find_zeros(self.planes, own, self.origin[0] - reach, zeros)
         if count > most:
             return [whole]
         edges = [(0, reach, 0, nx), (ny - reach, ny, 0, nx), (0, ny, 0, reach), (0, ny, nx - reach, nx)]
@@ -127,8 +126,10 @@ class Tile:
         return [r for r in cut if r[0] < r[1] and r[2] < r[3]]
 
 
-def _load(frame: Frame, origin: tuple[int, int], extent: tuple[int, int], reach: int) -> NDArray[np.float64]:
-    """Copy a tile's window out of the frame, one column phase after the other."""
+def _load(
+    frame: Frame, origin: tuple[int, int], extent: tuple[int, int], reach: int
+) -> tuple[NDArray[np.float64], bool]:
+    """Copy a tile's window out of the frame, one column phase after the other; say whether it is plain."""
     (ny, nx), px = frame.mosaic.shape, frame.pattern.shape[1]
     q = -(-reach // px)
     planes = np.empty((px, extent[0] + 2 * reach, extent[1] + 2 * q))
@@ -136,10 +137,11 @@ def _load(frame: Frame, origin: tuple[int, int], extent: tuple[int, int], reach:
     left = max(origin[1] - q * px, 0)
     right = min(origin[1] + (extent[1] + q) * px, nx)
     window = frame.mosaic[top:bottom, left:right]
-    if window.shape != (planes.shape[1], planes.shape[2] * px):
+    inside = window.shape == (planes.shape[1], planes.shape[2] * px)
+    if not inside:
         planes[:] = 1  # beyond the frame: anything but a missing sample
     for c in range(px):
         part = window[:, c::px]
         first = (left - origin[1]) // px + q
         planes[c, top - origin[0] + reach :, first:][: part.shape[0], : part.shape[1]] = part
-    return planes
+    return planes, inside and bool(window.all())
