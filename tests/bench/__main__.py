@@ -5,15 +5,17 @@ Engine against photutils, known skies, the program against Siril, start, idle co
 """
 
 import argparse
+import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import engine
 import figures
 import program
+from arwatch.pool import WORKERS_ENVIRONMENT
 
 parser = argparse.ArgumentParser(prog="python tests/bench", description=__doc__)
 parser.add_argument("--quick", action="store_true", help="few repeats and, for the engine, small frames")
@@ -21,4 +23,6 @@ quick = parser.parse_args().quick
 print(figures.machine())
 with tempfile.TemporaryDirectory(prefix="arwatch-bench-") as folder:
     program.main(Path(folder), quick=quick)
-engine.main(quick=quick)
+# the engine, and the reference beside it, with the memory settings of a worker: the C library reads them at its start
+engine = [sys.executable, str(Path(__file__).with_name("engine.py")), *sys.argv[1:]]
+sys.exit(subprocess.run(engine, env=os.environ | WORKERS_ENVIRONMENT, check=False).returncode)

@@ -29,8 +29,12 @@ class SubtractedRows:
     """
 
     frame: Frame
-    splines: Sequence[surface.Spline]
-    """One a band."""
+    coefficients: NDArray[np.float64]
+    """(3, my + 4, mx + 4): one spline a band."""
+    limits: NDArray[np.float64]
+    """(3, 2): of each surface, ADU."""
+    rows: surface.Places
+    columns: surface.Places
     factors: NDArray[np.float64]
     """(3, py, nx): a band's normalisation where a pixel is the band's, 0 elsewhere."""
 
@@ -42,9 +46,13 @@ class SubtractedRows:
         shape, settings = frame.mosaic.shape, frame.settings
         norms = settings.red_norm, 1.0, settings.blue_norm
         own = frame.filling.own * np.array(norms)[:, None, None]
+        splines = [surface.spline_through(mesh, shape, settings.box_size) for mesh in meshes]
         return cls(
             frame=frame,
-            splines=[surface.spline_through(mesh, shape, settings.box_size) for mesh in meshes],
+            coefficients=np.stack([spline.coefficients for spline in splines]),
+            limits=np.stack([spline.limits for spline in splines]),
+            rows=splines[0].rows,
+            columns=splines[0].columns,
             factors=np.take(own, np.arange(shape[1]) % own.shape[2], axis=2),
         )
 
@@ -72,11 +80,8 @@ class SubtractedRows:
 
     def compute(self, rows: slice, subtracted: NDArray[np.float32]) -> None:
         """Compute one group into an array of its size."""
-        values = np.array(self.frame.mosaic[rows], np.float64)
-        places = self.splines[0]
         surface.subtract_rows(
-            np.stack([spline.coefficients for spline in self.splines]),
-            np.stack([spline.limits for spline in self.splines]),
-            places.rows.first[rows], places.rows.part[rows], places.columns.edges, places.columns.part,
-            self.factors, rows.start, values, subtracted,
+            self.coefficients, self.limits, self.rows.first[rows], self.rows.part[rows],
+            self.columns.edges, self.columns.part, self.factors, rows.start,
+            np.array(self.frame.mosaic[rows], np.float64), subtracted,
         )  # fmt: skip
