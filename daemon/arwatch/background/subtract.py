@@ -8,6 +8,7 @@ same, to the bit, for any number of threads.
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,7 +92,7 @@ def fit_sky(
         raise ValueError(f"threads must be at least 1, not {threads}")
     frame = Frame.of(mosaic, colors, settings or Background())
     raw = np.full((3, 2, *frame.mesh_shape), np.nan)
-    share(partial(_measure, frame, raw), frame.tiles(0), threads)
+    share(partial(_measure, frame, raw), product(frame.tiles(0), frame.tiles(1)), threads)
     for band, levels in zip(BANDS, raw[:, 0], strict=True):
         if np.isnan(levels).all():
             raise ValueError(
@@ -103,36 +104,31 @@ def fit_sky(
     return Sky(red=red, green=green, blue=blue), SubtractedRows.of(frame, list(raw[:, 0]))
 
 
-def _measure(frame: Frame, raw: NDArray[np.float64], box_rows: range) -> None:
-    """Estimate the boxes of one row of tiles, in all bands, into `raw` (3, 2, my, mx)."""
+def _measure(frame: Frame, raw: NDArray[np.float64], boxes_of_tile: tuple[range, range]) -> None:
+    """Estimate the boxes of one tile, in all bands, into `raw` (3, 2, my, mx)."""
     settings, filling = frame.settings, frame.filling
-    everything, share = np.ones_like(filling.own[0]), filling.own.mean(axis=(1, 2)).tolist()
+    box_rows, box_columns = boxes_of_tile
+    tile = Tile.of(frame, box_rows, box_columns)
+    last = box_rows[-1] + 1 == frame.mesh_shape[0] and box_columns[-1] + 1 == frame.mesh_shape[1]
+    corner = last and all(n % edge for n, edge in zip(frame.mosaic.shape, frame.box, strict=True))
+    place = tile.origin, corner, tile.boxes
     method = (settings.sigma, settings.max_iterations), boxes.ESTIMATORS.index(settings.estimator)
-    for box_columns in frame.tiles(1):
-        tile = Tile.of(frame, box_rows, box_columns)
-        last = box_rows[-1] + 1 == frame.mesh_shape[0] and box_columns[-1] + 1 == frame.mesh_shape[1]
-        corner = last and all(n % edge for n, edge in zip(frame.mosaic.shape, frame.box, strict=True))
-        place = (tile.origin, corner, tile.boxes)
-        found = np.empty((3, 2, len(tile.boxes)))
-        if settings.fill and tile.plain:
-            boxes.plain_tile_statistics(
-                tile.planes, tile.extent, filling.own, filling.weights, filling.scale, *place,
-                fewest_samples(frame.box, 1.0), *method, found,
-            )  # fmt: skip
-        elif settings.fill:
-            for band in range(3):
-                boxes.tile_statistics(
-                    tile.filled(frame, band), everything, True, *place,
-                    fewest_samples(frame.box, 1.0), *method, found[band, 0], found[band, 1],
-                )  # fmt: skip
-        else:
-            for band in range(3):
-                boxes.tile_statistics(
-                    tile.planes, filling.own[band], False, *place,
-                    fewest_samples(frame.box, share[band]), *method, found[band, 0], found[band, 1],
-                )  # fmt: skip
-        where = slice(box_rows[0], box_rows[-1] + 1), slice(box_columns[0], box_columns[-1] + 1)
-        raw[:, :, *where] = found.reshape(3, 2, len(box_rows), len(box_columns))
+    found = np.empty((3, 2, len(tile.boxes)))
+    if settings.fill and tile.plain:
+        boxes.plain_tile_statistics(
+            tile.planes, tile.extent, filling.own, filling.weights, filling.scale, *place,
+            fewest_samples(frame.box, 1.0), *method, found,
+        )  # fmt: skip
+    else:
+        for band, (level, noise) in enumerate(found):
+            if settings.fill:
+                values, used, share = tile.filled(frame, band), np.ones_like(filling.own[band]), 1.0
+            else:
+                values, used, share = tile.planes, filling.own[band], float(filling.own[band].mean())
+            fewest = fewest_samples(frame.box, share)
+            boxes.tile_statistics(values, used, settings.fill, *place, fewest, *method, level, noise)
+    where = slice(box_rows[0], box_rows[-1] + 1), slice(box_columns[0], box_columns[-1] + 1)
+    raw[:, :, *where] = found.reshape(3, 2, len(box_rows), len(box_columns))
 
 
 def warm_up() -> None:
