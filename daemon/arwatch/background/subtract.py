@@ -122,10 +122,10 @@ def _measure(frame: Frame, raw: NDArray[np.float64], boxes_of_tile: tuple[range,
     else:
         for band, (level, noise) in enumerate(found):
             if settings.fill:
-                values, used, share = tile.filled(frame, band), np.ones_like(filling.own[band]), 1.0
+                values, used, part = tile.filled(frame, band), np.ones_like(filling.own[band]), 1.0
             else:
-                values, used, share = tile.planes, filling.own[band], float(filling.own[band].mean())
-            fewest = fewest_samples(frame.box, share)
+                values, used, part = tile.planes, filling.own[band], float(filling.own[band].mean())
+            fewest = fewest_samples(frame.box, part)
             boxes.tile_statistics(values, used, settings.fill, *place, fewest, *method, level, noise)
     where = slice(box_rows[0], box_rows[-1] + 1), slice(box_columns[0], box_columns[-1] + 1)
     raw[:, :, *where] = found.reshape(3, 2, len(box_rows), len(box_columns))
