@@ -1,7 +1,7 @@
 """All measurements with one command: python tests/bench [--quick].
 
 Engine against photutils, known skies, the program against Siril, start, idle cost, latency and memory. Takes about
-15 minutes on a machine that does nothing else; needs 5 GiB of disk, and Siril's siril-cli for the comparison.
+8 minutes on a machine that does nothing else; needs 5 GiB of disk, and Siril's siril-cli for the comparison.
 """
 
 import argparse
