@@ -279,3 +279,9 @@ def test_method_is_in_the_header(path: Path) -> None:
     assert (facts["BKGBOX"], facts["BKGFILT"], facts["BKGESTIM"]) == (METHOD.box_size, 3, "mode")
     assert 600 < facts["SKY_R"] < 1000
     assert facts["SKYSIG_B"] > 0
+
+
+def test_a_surface_of_no_band_is_refused(night: Made, tmp_path: Path) -> None:
+    night.write(tmp_path / "a.fits")
+    with pytest.raises(ValueError, match="red, green, blue, not 'pink'"):
+        fitsfile.open(tmp_path / "a.fits").surface("pink")  # type: ignore[arg-type]

@@ -127,3 +127,8 @@ def test_the_readme_documents_every_event():
     assert "@" not in readme.replace("arwatch@", ""), "a place that was not filled in"
     for name, (level, meaning) in EVENTS.items():
         assert f"| `{name}` | {level} | {meaning} |" in readme
+
+
+def test_folders_are_named_as_people_write_them():
+    event = {"event": "service.started", "folder": ["/a/night", "/b"], "workers": 2}
+    assert ConsoleRenderer(colour=False)(None, "", event).endswith("/a/night,/b workers=2")

@@ -141,7 +141,7 @@ def _human(name: str, facts: dict[str, Any]) -> str:
     frame = facts.pop("frame", None)
     folder = facts.pop("folder", None)
     parts = [_short(frame)] if frame is not None else []
-    parts += [printable(str(folder))] if folder is not None else []
+    parts += [_value(folder)] if folder is not None else []
     parts += [f"{key}={_value(value)}" for key, value in facts.items() if key != "path" and value is not None]
     parts += [f"· {printable(str(reason))}" if parts else printable(str(reason))] if reason is not None else []
     return " ".join(parts)

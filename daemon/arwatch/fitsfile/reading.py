@@ -72,7 +72,15 @@ class Subtracted:
     """What the keywords mean, with units."""
 
     def surface(self, color: Color) -> NDArray[np.float32]:
-        """Render a band's sky surface, (ny, nx) in ADU."""
+        """Render a band's sky surface, (ny, nx) in ADU.
+
+        Raises
+        ------
+        ValueError
+            There is no such band.
+        """
+        if color not in _COLORS:
+            raise ValueError(f"color must be one of {', '.join(_COLORS)}, not {color!r}")
         from arwatch.background.surface import render_surface  # noqa: PLC0415 - scipy, for those who ask
 
         band: Band = getattr(self, color)
