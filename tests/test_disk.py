@@ -18,7 +18,7 @@ def test_room_is_wanted_for_what_is_in_work_and_what_comes_next():
 
 def test_the_guess_follows_the_last_output():
     g = governor(min_free_mib=0)
-    g.wrote(source_size=10, output_size=20, now=0.0)
+    g.wrote(source_size=10, output_size=20, taken_s=0.0)
     assert g.wanted([10]) == 20
 
 
@@ -29,7 +29,7 @@ def test_refused_writes_are_waited_for_ever_longer():
         g.refused(now=0.0)
         waits.append(next(t for t in range(1, 1000) if g.has_room(1 << 40, [1], now=float(t))))
     assert waits == [5, 10, 20, 40, 80, 160, 300, 300, 300]
-    g.wrote(1, 1, now=0.0)
+    g.wrote(1, 1, taken_s=0.0)
     g.refused(now=0.0)
     assert g.has_room(1 << 40, [1], now=5.0)
 
@@ -38,7 +38,7 @@ def test_refused_writes_are_waited_for_ever_longer():
 def test_the_forecast_warns_once(free_gib, warned):
     g = governor(min_free_mib=0)
     for frame in range(RECENT):
-        g.wrote(24_000_000, 96_000_000, now=30.0 * frame)
+        g.wrote(24_000_000, 96_000_000, taken_s=30.0 * frame)
     free = free_gib << 30
     assert g.hours_left(free) == pytest.approx(free / (96_000_000 / 30.0) / 3600)
     assert (g.forecast(free) is not None) is warned
@@ -48,7 +48,7 @@ def test_the_forecast_warns_once(free_gib, warned):
 def test_the_forecast_warns_again_after_it_was_well():
     g = governor(min_free_mib=0)
     for frame in range(RECENT):
-        g.wrote(1, 96_000_000, now=30.0 * frame)
+        g.wrote(1, 96_000_000, taken_s=30.0 * frame)
     assert [g.forecast(free << 30) is not None for free in (10, 10, 1000, 10)] == [True, False, False, True]
 
 

@@ -237,7 +237,9 @@ def retry(paths: Sequence[Path], config: Path | None, *, everything: bool) -> No
     """Let failed frames be tried again, at the daemon's next scan or start.
 
     \b
-    Example: arwatch retry --all --config /etc/arwatch/arwatch.toml
+    Example: arwatch retry --all
+    The system's service:
+      sudo -u arwatch env STATE_DIRECTORY=/var/lib/arwatch arwatch retry --all
     """
     from arwatch import ledger, machine
     from arwatch.settings import load
@@ -260,7 +262,7 @@ def retry(paths: Sequence[Path], config: Path | None, *, everything: bool) -> No
     for path in () if everything else (p.absolute() for p in paths):
         if path not in known:
             _say(f"{path} is not among the failed frames of the daemon's ledger")
-    click.echo(f"{len(chosen)} of {len(failed)} failed frames will be tried again")
+    click.echo(f"{len(chosen)} of {len(failed)} failed frames will be tried again ({book.path})")
     sys.exit(0 if everything or len(chosen) == len(paths) else 1)
 
 
@@ -277,7 +279,8 @@ def install_service(config: Path | None, *, user: bool, dry_run: bool) -> None:
 
     The settings are /etc/arwatch/arwatch.toml (with --user:
     ~/.config/arwatch/arwatch.toml); they are made if there are none. Another
-    name, such as --config north.toml, makes an instance: arwatch@north.
+    file there makes an instance: --config /etc/arwatch/north.toml makes
+    arwatch@north.
 
     \b
     Example: sudo arwatch install-service

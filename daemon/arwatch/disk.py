@@ -37,10 +37,10 @@ class Governor:
         """Whether the last of these frames may be begun; the others are in work already."""
         return now >= self._not_before and free >= self.wanted(source_sizes)
 
-    def wrote(self, source_size: int, output_size: int, now: float) -> None:
-        """Learn from an output."""
+    def wrote(self, source_size: int, output_size: int, taken_s: float) -> None:
+        """Learn from an output; when its frame came (any clock's seconds) says how fast the disk fills this night."""
         self._ratio = output_size / max(source_size, 1)
-        self._recent.append((now, output_size))
+        self._recent.append((taken_s, output_size))
         self._refused = 0
 
     def refused(self, now: float) -> None:
@@ -49,10 +49,10 @@ class Governor:
         self._refused += 1
 
     def hours_left(self, free: int) -> float | None:
-        """Hours until the disk is low at the rate of the last frames; None: too little is known."""
+        """Hours until the disk is low at the rate at which the last frames came; None: too little is known."""
         if len(self._recent) < RECENT // 4:
             return None
-        spell = self._recent[-1][0] - self._recent[0][0]
+        spell = max(taken for taken, _ in self._recent) - min(taken for taken, _ in self._recent)
         written = sum(size for _, size in list(self._recent)[1:])
         if spell <= 0 or written <= 0:
             return None

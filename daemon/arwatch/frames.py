@@ -251,7 +251,7 @@ class Frames:
         facts["since_complete_s"] = round(time.time() - complete, 3)
         self.ledger.written(job.source.path, outcome.size, facts)
         self.tally["written"] += 1
-        self.governor.wrote(job.source.size, outcome.size, time.monotonic())
+        self.governor.wrote(job.source.size, outcome.size, job.source.mtime_ns / 1e9)
         levels = " ".join(f"{name[0].upper()} {facts[f'{name}_level']:.0f}" for name in BANDS)
         self.last = (job.source.path.stem, time.monotonic(), f"sky {levels}")
         self._tell("frame.written", job.source.path, output=str(outcome.output), **facts, waiting=self.ledger.waiting())

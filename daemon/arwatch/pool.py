@@ -13,7 +13,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
@@ -61,7 +61,19 @@ def load_ahead(cache: Path) -> None:
     for name, value in WORKERS_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     forkserver.set_forkserver_preload(["arwatch.preload"])
-    forkserver.ensure_running()
+    with deaf_to_interrupts():
+        forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    """Let processes that are started here not hear Ctrl-C, which reaches the whole group: their parent decides."""
+    resource_tracker.ensure_running()  # whoever starts it unblocks the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class PoolError(ArwatchError):

@@ -54,6 +54,7 @@ class Service:
         self._reread = reread
         self._log = log
         self._signals: list[int] = []
+        self._on_terminal = os.isatty(2)  # if that is closed, SIGHUP means its end, else "read the settings again"
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stop_by: float | None = None
         self._ready = False
@@ -202,7 +203,7 @@ class Service:
     def _heed_signals(self) -> None:
         while self._signals:
             number = self._signals.pop(0)
-            if number == signal.SIGHUP:
+            if number == signal.SIGHUP and (not self._on_terminal or os.isatty(2)):
                 if self._stop_by is None:
                     self._reload()
             elif self._stop_by is None:

@@ -195,7 +195,7 @@ class Object(Section):
     """What."""
 
     name: str = ""
-    image_type: str = "LIGHT"
+    image_type: Literal["LIGHT", "DARK", "FLAT", "BIAS"] = "LIGHT"
 
 
 class Settings(Section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -89,7 +90,7 @@ def process(found: list[Found], settings: Settings, *, force: bool) -> int:
         console=console,
         disable=not console.is_terminal,
     )
-    with progress:
+    with _told(rows, began), progress:
         task = progress.add_task("starting", total=len(found))
         for step in _outcomes(_jobs(found, settings, force=force), settings):
             if isinstance(step, Compiling):
@@ -98,8 +99,17 @@ def process(found: list[Found], settings: Settings, *, force: bool) -> int:
             job, outcome = step
             rows.append(Row(job.source.path.name, outcome))
             progress.update(task, advance=1, description="subtracting")
-    Console().print(outcome_table(rows, time.monotonic() - began))
     return sum(isinstance(row.outcome, Failed) for row in rows)
+
+
+@contextmanager
+def _told(rows: list[Row], began: float) -> Iterator[None]:
+    """Tell in the end what was done, also where Ctrl-C came before."""
+    try:
+        yield
+    finally:
+        if rows:
+            Console().print(outcome_table(rows, time.monotonic() - began))
 
 
 def _jobs(found: list[Found], settings: Settings, *, force: bool) -> Iterator[Job]:

@@ -18,6 +18,7 @@ from arwatch.commands.report import Row, outcome_table
 from arwatch.errors import ArwatchError
 from arwatch.ledger import Entry, Ledger
 from arwatch.outcome import Failed, Outcome, Sky, Written
+from arwatch.pool import deaf_to_interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,8 @@ def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
     console.print("arwatch watches that folder. Its log, as it happens:\n")
     began = time.monotonic()
     command = [sys.executable, "-m", "arwatch", "run", str(captures), "--config", str(settings)]
-    daemon = subprocess.Popen(command)  # noqa: S603 -- our own program
+    with deaf_to_interrupts():
+        daemon = subprocess.Popen(command)  # noqa: S603 -- our own program
     try:
         with contextlib.closing(_ledger(state, daemon)) as ledger:
             scene = simulate.tonight(*size)

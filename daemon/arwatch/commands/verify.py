@@ -14,6 +14,7 @@ from rich.text import Text
 
 from arwatch import machine
 from arwatch.names import printable
+from arwatch.pool import deaf_to_interrupts
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -72,8 +73,11 @@ def _apart(way: str, frame: Path, settings: Background) -> Run | str:
     """Run one way in a process of its own, so that its peak memory is its own; a text says what went wrong."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_run, args=(way, frame, settings, str(machine.cache_folder()), theirs))
-    process.start()
+    process = context.Process(
+        target=_run, args=(way, frame, settings, str(machine.cache_folder()), theirs), daemon=True
+    )
+    with deaf_to_interrupts():
+        process.start()
     theirs.close()
     try:
         result = ours.recv()

@@ -1,0 +1,94 @@
+"""Commands on a real terminal: Ctrl-C at any time, and the terminal closed."""
+
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import time
+
+import psutil
+
+from arwatch.simulate import Scene, camera
+from end_to_end.programs import ARWATCH, PATIENCE_S
+
+
+class Terminal:
+    """A program on a terminal of its own, and what it has shown."""
+
+    def __init__(self, *args):
+        self._ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [*ARWATCH, *map(str, args)], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        )
+        os.close(theirs)
+        self.shown = ""
+
+    def read_until(self, text):
+        """Wait for a text, or (None) until every process has left the terminal."""
+        deadline = time.monotonic() + PATIENCE_S
+        while text is None or text not in self.shown:
+            assert time.monotonic() < deadline, self.shown
+            try:
+                self.shown += os.read(self._ours, 65536).decode(errors="replace")
+            except OSError:  # nobody has it open
+                assert text is None, self.shown
+                return
+
+    def wait_for_fork_server(self):
+        """Wait until the libraries begin to be loaded."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not any("forkserver" in " ".join(line) for line in self._command_lines()):
+            assert time.monotonic() < deadline, self.shown
+            time.sleep(0.01)
+
+    def _command_lines(self):
+        for child in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.Error):
+                yield child.cmdline()
+
+    def end_by_ctrl_c(self):
+        """Interrupt the whole group, as the terminal does, and wait for its end; gives the exit code."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        self.read_until(None)
+        self.close()
+        assert "Traceback" not in self.shown, self.shown
+        return self.process.wait(PATIENCE_S)
+
+    def close(self):
+        os.close(self._ours)
+
+
+def test_ctrl_c_while_libraries_are_loaded_ends_without_a_traceback(tmp_path):
+    list(camera(tmp_path, frames=1, scene=Scene(height=100, width=150, stars=5)))
+    for command in ("process", "run"):
+        terminal = Terminal(command, tmp_path)
+        terminal.wait_for_fork_server()
+        terminal.end_by_ctrl_c()
+
+
+def test_ctrl_c_while_others_work_ends_without_a_traceback(tmp_path):
+    (frame,) = camera(tmp_path / "camera", frames=1, scene=Scene(height=1000, width=1500))
+    for arguments, sign in ((["verify", frame], "engine, then"), (["demo", "--folder", tmp_path / "demo"], "happens")):
+        terminal = Terminal(*arguments)
+        terminal.read_until(sign)
+        terminal.end_by_ctrl_c()
+
+
+def test_ctrl_c_tells_what_was_processed(tmp_path):
+    for _ in camera(tmp_path, frames=40, scene=Scene(height=400, width=600, stars=5)):
+        pass
+    terminal = Terminal("process", tmp_path)
+    terminal.read_until("2/40")
+    assert terminal.end_by_ctrl_c() == 1
+    assert "written," in terminal.shown
+
+
+def test_a_closed_terminal_ends_the_daemon(tmp_path):
+    terminal = Terminal("run", tmp_path)
+    terminal.read_until("service.ready")
+    terminal.process.send_signal(signal.SIGHUP)
+    terminal.read_until("service.reloaded")
+    terminal.close()
+    terminal.process.send_signal(signal.SIGHUP)  # as the system does to the session's leader
+    assert terminal.process.wait(PATIENCE_S) == 0
