@@ -195,6 +195,18 @@ def test_a_hole_of_4_kb_is_found_wherever_it_is(read: Read, data: st.DataObject,
         read(bytes(whole))
 
 
+@pytest.mark.parametrize("noise_adu", [1.0, 2.0, 4.0])
+def test_a_repeated_block_is_found_at_any_level_of_a_dark_frame(read: Read, noise_adu: float) -> None:
+    rng = np.random.default_rng(1)
+    for level in range(500, 1100, 25):
+        dark = np.rint(rng.normal(level, noise_adu, (400, 600))).astype(np.uint16)
+        whole = bytearray(storage.uncompressed(dark))
+        read(bytes(whole))
+        copy(40_960, 200_704, 4096)(whole)
+        with pytest.raises(DamagedError, match="copy of another part"):
+            read(bytes(whole))
+
+
 def test_rows_of_zeros_and_repeated_rows_of_small_frames_are_found(read: Read) -> None:
     small = render(Scene(height=64, width=96, stars=3)).mosaic
     for target, source in ((63, 62), (63, 61), (20, 19)):

@@ -110,7 +110,7 @@ def test_an_idle_worker_that_dies_is_replaced(make_pool):
 
 
 def test_memory_is_bounded_and_who_ran_out_of_it_is_replaced(make_pool, jobs):
-    pool = make_pool(memory_mib=220)
+    pool = make_pool(memory_mib=250)
     reports(pool, Ready)
     before = only_process(pool).pid
     pool.submit(jobs[1])

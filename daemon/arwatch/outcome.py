@@ -57,6 +57,7 @@ class Written:
     blue: Sky
     decode_s: float
     subtract_s: float
+    """Seconds to find the sky; it is taken off while the file is written, in `write_s`."""
     write_s: float
 
 

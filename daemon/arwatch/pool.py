@@ -61,7 +61,8 @@ def load_ahead(cache: Path) -> None:
     for name, value in WORKERS_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     forkserver.set_forkserver_preload(["arwatch.preload"])
-    with deaf_to_interrupts():
+    # where the machine has no room for it now, it is started with the first worker
+    with contextlib.suppress(OSError), deaf_to_interrupts():
         forkserver.ensure_running()
 
 
@@ -275,7 +276,8 @@ class LocalPool:
         ours, theirs = self._context.Pipe()
         args = (theirs, self._memory, os.environ["NUMBA_CACHE_DIR"])
         process = self._context.Process(target=serve, args=args, daemon=True, name="arwatch-worker")
-        process.start()
+        with deaf_to_interrupts():
+            process.start()
         theirs.close()
         return _Worker(process, ours, time.monotonic() + START_S)
 

@@ -24,6 +24,7 @@ def with_value(value):
         ([["a"]], RGGB, TypeError, "real numbers"),
         (with_value(np.nan), RGGB, ValueError, "NaN or infinity; set missing samples to 0"),
         (with_value(-np.inf), RGGB, ValueError, "NaN or infinity"),
+        (with_value(1.7e308), RGGB, ValueError, "float32"),
         (GOOD, RGGB.astype(float), TypeError, "colour indices"),
         (GOOD, RGGB[0], ValueError, "two-dimensional"),
         (GOOD, [[0, 1], [4, 2]], ValueError, "0 .red., 1 or 3 .green. or 2 .blue."),

@@ -36,6 +36,8 @@ def checked_mosaic(mosaic: ArrayLike) -> NDArray[Any]:
         raise ValueError(f"mosaic must be a two-dimensional array (ny, nx), not one of shape {array.shape}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError("mosaic holds NaN or infinity; set missing samples to 0, which counts as missing")
+    if array.dtype.kind == "f" and np.abs(array).max() > np.finfo(np.float32).max:
+        raise ValueError("mosaic holds values that float32, in which the result is given, cannot hold")
     return array
 
 

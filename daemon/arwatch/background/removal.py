@@ -67,7 +67,9 @@ class SubtractedRows:
 
     def __getitem__(self, rows: slice, /) -> NDArray[np.float32]:
         """Compute some rows that follow each other."""
-        top, bottom, _ = rows.indices(len(self))
+        top, bottom, step = rows.indices(len(self))
+        if step != 1:
+            raise ValueError(f"rows are computed one after the other, not in steps of {step}")
         subtracted = np.empty((max(bottom - top, 0), self.shape[1]), np.float32)
         for group in self.groups(top, bottom):
             self.compute(group, subtracted[group.start - top : group.stop - top])

@@ -1,7 +1,7 @@
 """The whole subtraction: three meshes from the frame's boxes, three surfaces off the frame's pixels.
 
-The frame is worked off in tiles of whole boxes, so that beside the frame and the result only a few hundred
-kilobytes a thread are in use. What happens to a tile depends on nothing but the tile: the result is the
+The frame is worked off in tiles of whole boxes, so that beside the frame and the result only a few
+megabytes a thread are in use. What happens to a tile depends on nothing but the tile: the result is the
 same, to the bit, for any number of threads.
 """
 

@@ -62,7 +62,9 @@ def spline_through(mesh: NDArray[np.floating[Any]], shape: tuple[int, int], box_
     """Compute the spline through a mesh of boxes of such a size (or of the frame's, if that is smaller)."""
     values = np.ascontiguousarray(mesh, np.float64)
     # each pixel is a box: scipy's zoom returns the mesh itself, which its filter meets in small meshes only nearly
-    coefficients = _solved(_solved(values).T).T if values.shape == shape else spline_filter(values, 3, mode="reflect")
+    coefficients = (
+        _solved(_solved(values).T).T if values.shape == tuple(shape) else spline_filter(values, 3, mode="reflect")
+    )
     return Spline(
         coefficients=np.pad(coefficients, 2, mode="symmetric"),
         limits=np.array([values.min(), values.max()]),
