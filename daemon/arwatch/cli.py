@@ -73,9 +73,9 @@ def _say(text: str) -> None:
 
 def _load_ahead() -> None:
     """Begin with what takes longest: the workers' libraries are loaded while the command looks at its arguments."""
-    from arwatch import machine, pool
+    from arwatch import machine, processes
 
-    pool.load_ahead(machine.cache_folder())
+    processes.load_ahead(machine.cache_folder())
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})

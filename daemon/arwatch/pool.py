@@ -13,13 +13,13 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from arwatch import machine
 from arwatch.errors import ArwatchError
 from arwatch.outcome import Failed, Job, Outcome
+from arwatch.processes import deaf_to_interrupts, load_ahead
 from arwatch.worker import Compiling, Ready, serve
 
 if TYPE_CHECKING:
@@ -37,44 +37,6 @@ LONGEST_PAUSE_S = 60.0
 """Before another worker is tried where the machine refused some."""
 DEFAULT_MEMORY_MIB = 2048
 """Bound on a worker's data: a 61-Mpx frame takes less than half of it."""
-
-
-WORKERS_ENVIRONMENT = {
-    # frames are spread over our own processes and threads: BLAS's would only fight with them
-    "OPENBLAS_NUM_THREADS": "1",
-    # glibc: keep a frame's memory for the next one; to give it back and have it zeroed anew costs a tenth of the time
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
-}
-"""Read by the fork server's libraries when it starts."""
-
-
-def load_ahead(cache: Path) -> None:
-    """Start the fork server if there is none: it loads the heavy libraries while its caller goes on.
-
-    Parameters
-    ----------
-    cache
-        Where compiled kernels are kept.
-    """
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
-    for name, value in WORKERS_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    forkserver.set_forkserver_preload(["arwatch.preload"])
-    # where the machine has no room for it now, it is started with the first worker
-    with contextlib.suppress(OSError), deaf_to_interrupts():
-        forkserver.ensure_running()
-
-
-@contextlib.contextmanager
-def deaf_to_interrupts() -> Iterator[None]:
-    """Let processes that are started here not hear Ctrl-C, which reaches the whole group: their parent decides."""
-    resource_tracker.ensure_running()  # whoever starts it unblocks the signal
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class PoolError(ArwatchError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import os
 import resource
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from arwatch.processes import die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,9 +69,7 @@ def _hush() -> None:
 
 
 def _with_parent() -> None:
-    """Die when the fork server does, which dies with the service: no orphan goes on writing (prctl(2))."""
+    """Die when the fork server does, which dies with the service: no orphan goes on writing."""
     # the server lives as long as anybody holds this pipe: workers are given it, and a hanging one would for ever
     os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]  # noqa: SLF001
-    pr_set_pdeathsig = 1
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
+    die_with_parent()

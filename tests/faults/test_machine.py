@@ -44,15 +44,21 @@ def test_a_full_disk_is_waited_for(night):
     assert len(night.daemon.named("disk.low")) == 1
 
 
-@needs_root
-@fault(End(fits=3), start=False)
-def test_a_full_disk_under_the_ledger(night):
+def fill_under_the_ledger(night):
+    """Fill the ledger's disk after one frame and bring another; gives the file to remove."""
     night.mount(night.state, "1m")
     night.start()
     night.put("before.ARW")
     night.wait("frame.written")
     filler = fill(night.state)
     night.put("while full.ARW")
+    return filler
+
+
+@needs_root
+@fault(End(fits=3), start=False)
+def test_a_full_disk_under_the_ledger(night):
+    filler = fill_under_the_ledger(night)
     night.put("while full, too.ARW")
     night.wait("ledger.failed")
     filler.unlink()
@@ -62,12 +68,7 @@ def test_a_full_disk_under_the_ledger(night):
 @fault(End(fits=3), start=False)
 def test_sigterm_and_a_start_with_a_full_disk_under_the_ledger(night):
     """It says so and ends; once there is room the next start goes on; the ledger is not set aside."""
-    night.mount(night.state, "1m")
-    night.start()
-    night.put("before.ARW")
-    night.wait("frame.written")
-    filler = fill(night.state)
-    night.put("while full.ARW")
+    filler = fill_under_the_ledger(night)
     night.wait("ledger.failed")
     assert night.daemon.stop() == 0
     night.start(ready=False)

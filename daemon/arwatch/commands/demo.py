@@ -18,7 +18,7 @@ from arwatch.commands.report import Row, outcome_table
 from arwatch.errors import ArwatchError
 from arwatch.ledger import Entry, Ledger
 from arwatch.outcome import Failed, Outcome, Sky, Written
-from arwatch.pool import deaf_to_interrupts
+from arwatch.processes import deaf_to_interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from arwatch import machine
 from arwatch.names import printable
-from arwatch.pool import deaf_to_interrupts
+from arwatch.processes import deaf_to_interrupts
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
