@@ -3,6 +3,8 @@
 import logging
 import os
 import shutil
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -112,6 +114,12 @@ def test_lost_events_ask_for_a_scan_at_once(watched):
     # watchdog's words; that the kernel's queue really overflows is among the faults
     logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed; filesystem events were lost")
     assert woken.wait_until(lambda: (t := watcher.take()).scan and t.lost)
+
+
+def test_what_watchdog_says_is_no_line_of_the_log():
+    code = "import logging, arwatch.watch; logging.getLogger('watchdog.observers').error('thread is inactive')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_a_folder_that_another_daemon_has_is_not_watched(tmp_path):

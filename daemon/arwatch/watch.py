@@ -43,6 +43,9 @@ NETWORK = frozenset(
 )
 """File systems where changes made elsewhere raise no local event (watchfiles 134, watchdog 458)."""
 
+# what watchdog says is heard by `_Alarm`; what it says while it is stopped is no line for the log
+logging.getLogger("watchdog").addHandler(logging.NullHandler())
+
 
 class Change(NamedTuple):
     """A watched folder came or went."""

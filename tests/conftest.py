@@ -1,0 +1,14 @@
+"""One cache of compiled kernels for the tests and the programs that they start."""
+
+import os
+import subprocess
+import sys
+
+from arwatch import machine
+
+
+def pytest_configure(config):
+    os.environ["NUMBA_CACHE_DIR"] = str(machine.cache_folder())
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        # else every process compiles them for itself, all at once: more than a minute on two cores
+        subprocess.run([sys.executable, "-c", "from arwatch.background import warm_up; warm_up()"], check=True)
