@@ -8,6 +8,7 @@ import sys
 import threading
 
 import pytest
+from watchdog.observers.api import EventEmitter
 
 from arwatch.errors import ArwatchError
 from arwatch.folders import file_system, look, scan
@@ -114,6 +115,27 @@ def test_lost_events_ask_for_a_scan_at_once(watched):
     # watchdog's words; that the kernel's queue really overflows is among the faults
     logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed; filesystem events were lost")
     assert woken.wait_until(lambda: (t := watcher.take()).scan and t.lost)
+
+
+def test_an_observer_whose_thread_died_is_replaced(watched):
+    folder, watcher, woken = watched
+    watcher.take()
+    threading.Thread(target=lambda: {}.pop("a folder that is not in watchdog's books")).start()
+    woken.wait_until(lambda: watcher.take().lost)
+    before = set(threading.enumerate())
+    assert list(watcher.check()) == []
+    assert set(threading.enumerate()) - before, "no new threads"
+    (folder / "a.ARW").write_bytes(b"x")
+    sightings(watcher, woken, {folder / "a.ARW"})
+
+
+def test_an_observer_that_cannot_be_stopped_is_left_behind(watched, monkeypatch):
+    folder, watcher, woken = watched
+    with monkeypatch.context() as patched:
+        patched.setattr(EventEmitter, "stop", lambda _: {}.pop("a folder that is not in watchdog's books"))
+        assert list(watcher.check(renew=True)) == []
+    (folder / "a.ARW").write_bytes(b"x")
+    sightings(watcher, woken, {folder / "a.ARW"})
 
 
 def test_what_watchdog_says_is_no_line_of_the_log():

@@ -113,9 +113,10 @@ class Watcher(FileSystemEventHandler):
         self._folders = [_Folder(Path(name).expanduser().absolute()) for name in settings.folders]
         self._lock = threading.Lock()
         self._sighted: set[Path] = set()
-        self._scan = self._lost = False
+        self._scan = self._lost = self._disorder = False
         self._alarm = _Alarm(self._events_lost, self._ask_for_scan)
         logging.getLogger("watchdog").addHandler(self._alarm)
+        self._excepthook, threading.excepthook = threading.excepthook, self._thread_died
         # of a subfolder that it meets twice while it is being made; harmless, and no line for the log
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
 
@@ -137,6 +138,7 @@ class Watcher(FileSystemEventHandler):
         With `renew`, watched folders are observed anew: a watch may be dead without a word (a disk unmounted and
         mounted again in a moment).
         """
+        renew, self._disorder = renew or self._disorder, False
         for folder in self._folders:
             identity = _identity(folder.path)
             if identity is not None and identity == folder.identity and _alive(folder.observer) and not renew:
@@ -173,6 +175,7 @@ class Watcher(FileSystemEventHandler):
     def close(self) -> None:
         """Stop observing."""
         logging.getLogger("watchdog").removeHandler(self._alarm)
+        threading.excepthook = self._excepthook
         for folder in self._folders:
             if folder.observer is not None:
                 _stop(folder.observer)
@@ -199,6 +202,11 @@ class Watcher(FileSystemEventHandler):
         with self._lock:
             self._lost = True
         self._ask_for_scan()
+
+    def _thread_died(self, _failure: threading.ExceptHookArgs) -> None:
+        """Observe anew: one of watchdog's threads ended over its books (a folder renamed onto a removed one)."""
+        self._disorder = True
+        self._events_lost()
 
     def _ask_for_scan(self) -> None:
         with self._lock:
@@ -254,6 +262,9 @@ def _watch_limit(error: OSError) -> str:
 
 
 def _stop(observer: BaseObserver) -> None:
-    observer.stop()
+    try:
+        observer.stop()
+    except (KeyError, OSError, AssertionError):
+        return  # its books are in disorder; the threads that are left of it tell nothing any more
     if observer.is_alive():
         observer.join(5.0)
