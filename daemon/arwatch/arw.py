@@ -81,7 +81,7 @@ def _read(file: BinaryIO) -> Frame:
     size = os.fstat(file.fileno()).st_size
     raw = tables.raw_image(file, size)
     if raw is None or raw.end > size:
-        raise IncompleteError("the file ends before its picture is complete: copy it again if it does not grow")
+        raise IncompleteError.at(size, tables.needed_length(file, size))
     _refuse_unsupported(raw)
     _refuse_absurd(raw.width, raw.height, size)
     try:

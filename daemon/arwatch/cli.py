@@ -120,7 +120,7 @@ def run(folders: Sequence[Path], config: Path | None) -> None:
     sys.exit(Service(settings, read, Log(settings.log)).run())
 
 
-@main.command()
+@main.command(short_help="Process files and folders once.")
 @PATHS
 @CONFIG
 @click.option("--force", is_flag=True, help="Process also where the output is up to date.")
@@ -229,7 +229,7 @@ def restore(fits: Path, output: Path | None, *, force: bool) -> None:
     click.echo(printable(str(target)))
 
 
-@main.command()
+@main.command(short_help="Let failed frames be tried again.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--all", "everything", is_flag=True, help="All failed frames.")
 @CONFIG
@@ -290,7 +290,7 @@ def install_service(config: Path | None, *, user: bool, dry_run: bool) -> None:
     install.install(config, user=user, dry=dry_run)
 
 
-@main.command()
+@main.command(short_help="Stop the systemd service and take it away.")
 @USER
 @CONFIG
 @DRY_RUN

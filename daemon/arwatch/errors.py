@@ -41,6 +41,13 @@ class IncompleteError(FrameError):
 
     code = "incomplete"
 
+    @classmethod
+    def at(cls, size: int, needed: int) -> IncompleteError:
+        """Explain a file of so many bytes that needs more."""
+        if size == 0:
+            return cls("the file is empty: the transfer never began or failed; copy it again")
+        return cls(f"the file ends at {size:,} of {needed:,} bytes: the transfer was cut off; copy it again")
+
 
 class DamagedError(FrameError):
     """The file has its full length, but its content is broken: unwritten, repeated or undecodable data."""

@@ -149,7 +149,7 @@ class Settling:
         if needed <= look.size and look.size > 0:
             return Settled(path, look.size, look.mtime_ns)
         if now >= gives_up:
-            return Refused(path, look, IncompleteError(_missing(look.size, needed)))
+            return Refused(path, look, IncompleteError.at(look.size, needed))
         self._put(path, replace(before, due=self._next(now, gives_up), needed=max(needed, 1)))
         return None if before.needed else Waiting(path, look, needed)
 
@@ -168,12 +168,3 @@ class Settling:
             if pending is not None and pending.due == due:
                 return
             heapq.heappop(self._due)
-
-
-def _missing(size: int, needed: int) -> str:
-    if size == 0:
-        return "the file is empty: the transfer never began or failed; copy it again"
-    return (
-        f"the file stopped growing at {size:,} of {needed:,} bytes: the transfer was cut off;"
-        " copy it again and it is taken up by itself"
-    )

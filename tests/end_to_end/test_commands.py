@@ -1,5 +1,10 @@
 """Every command as a user types it."""
 
+import shlex
+import signal
+import subprocess
+import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -9,7 +14,7 @@ from astropy.io import fits
 
 from arwatch import __version__, arw
 from arwatch.simulate import Scene, camera
-from end_to_end.programs import arwatch
+from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch
 
 COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry"]
 SMALL = Scene(height=300, width=400, stars=20)
@@ -44,8 +49,9 @@ def test_help_has_an_example_and_fits_80_columns(command):
         (["process", "."], 1, "no frame in this folder"),
         (["simulate", "x", "--size", "big"], 2, "is no size"),
         (["simulate", "/proc/x"], 1, "/proc/x"),
-        (["restore", __file__], 1, ""),
+        (["restore", __file__], 1, "it is no FITS file"),
         (["verify", __file__], 1, ""),
+        (["process", "/dev/null"], 1, "no such file"),
         (["retry"], 2, "--all"),
         (["procces"], 2, "No such command"),
     ],
@@ -55,6 +61,49 @@ def test_mistakes_are_explained(tmp_path, args, code, says):
     assert done.returncode == code
     assert says in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_list_of_commands_is_whole_sentences():
+    commands = arwatch("--help").stdout.partition("Commands:")[2].splitlines()[1:]
+    assert all(line.endswith(".") and not line.endswith("..") for line in commands)
+
+
+def test_frames_in_subfolders_are_hinted_at(night):
+    done = arwatch("process", night.parent)
+    assert done.returncode == 1
+    assert "subfolders" in done.stderr
+
+
+def test_an_empty_file_is_explained(tmp_path):
+    (tmp_path / "DSC00001.ARW").touch()
+    done = arwatch("process", tmp_path)
+    assert done.returncode == 1
+    assert "the file is empty" in " ".join(done.stdout.split())
+
+
+def test_closed_streams_become_no_other_file_s(night):
+    """Without stderr (`2>&-`) a command does its work."""
+    done = subprocess.run(
+        f"exec {shlex.join([*ARWATCH, 'process', str(night)])} 2>&-", shell=True, check=False, timeout=PATIENCE_S
+    )
+    assert done.returncode == 0
+    assert len(list(night.glob("*.fits"))) == 2
+
+
+def test_an_interrupt_while_the_program_is_loaded_is_no_traceback():
+    code = """
+        import os, signal, sys
+        class Interrupt:
+            def find_spec(self, name, *_):
+                if name == "arwatch.cli":
+                    os.kill(os.getpid(), signal.SIGINT)
+        sys.meta_path.insert(0, Interrupt())
+        from arwatch.__main__ import main
+        main()
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr == ""
 
 
 def test_process_then_skip_then_force(night):

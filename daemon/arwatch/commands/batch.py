@@ -66,7 +66,9 @@ def find(paths: Iterable[Path], settings: Settings) -> list[Found]:
             wanted = lambda name: is_frame(name, watch.patterns, settings.output.suffix)  # noqa: E731
             inside = [frame for frame, _ in scan(path, wanted, recursive=watch.recursive)]
             if not inside:
-                raise NoFramesError(f"{path}: no frame in this folder matches {', '.join(watch.patterns)}")
+                below = not watch.recursive and any(True for _ in scan(path, wanted, recursive=True))
+                hint = "; its subfolders hold some: name them, or set [watch] recursive = true" if below else ""
+                raise NoFramesError(f"{path}: no frame in this folder matches {', '.join(watch.patterns)}{hint}")
             for frame in inside:
                 found.setdefault(frame, Found(frame, path))
         elif look(path) is not None:

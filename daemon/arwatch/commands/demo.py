@@ -37,7 +37,8 @@ def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
     method = "[watch]\nsettle_s = 1.0\n[background]\nbox_size = 32\n[log]\nformat = 'console'\n"
     settings.write_text(f"{method}[state]\nfolder = {_quoted(state)}\n", encoding="utf-8")
     console = Console(highlight=False)
-    console.print(f"A simulated camera takes {frames} frames into {captures};", markup=False, soft_wrap=True)
+    many = "a frame" if frames == 1 else f"{frames} frames"
+    console.print(f"A simulated camera takes {many} into {captures};", markup=False, soft_wrap=True)
     console.print("arwatch watches that folder. Its log, as it happens:\n")
     began = time.monotonic()
     command = [sys.executable, "-m", "arwatch", "run", str(captures), "--config", str(settings)]

@@ -189,6 +189,9 @@ def _regular(path: Path) -> BinaryIO:
 
 def _first_header(file: BinaryIO) -> fits.Header:
     """Read the primary header of a file that is as long as its headers promise."""
+    if file.read(6) != b"SIMPLE":
+        raise OSError("it is no FITS file")
+    file.seek(0)
     first = header = fits.Header.fromfile(file)
     for _ in range(header["NEXTEND"]):
         file.seek(header.data_size_padded, os.SEEK_CUR)
