@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from arwatch.log import EVENTS, ConsoleRenderer, Log
+from arwatch.log import EVENTS, ConsoleRenderer, Log, Patient
 from arwatch.names import printable
 from arwatch.settings import Log as LogSettings
 
@@ -132,3 +132,17 @@ def test_the_readme_documents_every_event():
 def test_folders_are_named_as_people_write_them():
     event = {"event": "service.started", "folder": ["/a/night", "/b"], "workers": 2}
     assert ConsoleRenderer(colour=False)(None, "", event).endswith("/a/night,/b workers=2")
+
+
+def test_a_reader_that_stopped_holds_nobody_up():
+    ours, theirs = os.pipe()
+    log = Log(LogSettings(format="json"), Patient(theirs, "utf-8"))
+    for _ in range(2000):  # more than a pipe holds
+        log("frame.seen", frame="a.ARW")
+    while len(os.read(ours, 1 << 16)) == 1 << 16:
+        pass
+    log("frame.seen", frame="the next.ARW")
+    assert b"the next.ARW" in os.read(ours, 1 << 16)
+    os.close(ours)
+    log("frame.seen", frame="nobody hears of.ARW")
+    os.close(theirs)

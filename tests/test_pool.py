@@ -56,6 +56,14 @@ def reports(pool, kind, count=1):
         assert wait(pool.handles(), min(PATIENCE_S, pool.sleep() or PATIENCE_S)) or pool.sleep() == 0.0
 
 
+def test_a_signal_without_a_name(make_pool):
+    pool = make_pool()
+    reports(pool, Ready)
+    os.kill(only_process(pool).pid, signal.SIGRTMIN + 3)
+    (lost,) = reports(pool, Lost)
+    assert f"signal {signal.SIGRTMIN + 3}" in lost.reason
+
+
 def only_process(pool):
     return pool._workers[0].process
 

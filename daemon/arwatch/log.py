@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import select
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TextIO
@@ -59,18 +61,22 @@ EVENTS: dict[str, Event] = {
     "disk.low": Event("warning", "too little room for outputs: frames are received, but wait"),
     "disk.resumed": Event("info", "there is room again; work goes on"),
     "disk.forecast": Event("warning", "at the present rate the disk will be full soon"),
-    "worker.lost": Event("warning", "a worker process died or was stopped; it is replaced"),
+    "worker.lost": Event("warning", "a worker process died, was stopped or could not be started; it is replaced"),
 }
+
+PATIENCE_MS = 200
+"""How long a reader of the log may keep the daemon waiting."""
 
 
 class Log:
     """Writes events: `log("frame.written", frame=..., ...)`; the level follows from the event."""
 
     def __init__(self, settings: LogSettings, stream: TextIO | None = None) -> None:
-        stream = stream or sys.stderr
+        ours = stream is None
+        stream = stream or _stderr()
         human = settings.format == "console" or (settings.format == "auto" and stream.isatty())
         # the journal reads a priority before each line
-        journal = not human and stream is sys.stderr and systemd.stderr_is_journal()
+        journal = not human and ours and systemd.stderr_is_journal()
         render: list[Any]
         if human:
             render = [ConsoleRenderer(colour=stream.isatty() and "NO_COLOR" not in os.environ)]
@@ -96,6 +102,42 @@ class Log:
         except (OSError, ValueError):
             # a closed terminal or a full log disk must not end the night
             return
+
+
+class Patient(io.TextIOBase):
+    """Lines to a descriptor, dropped where nobody takes them: a stopped terminal or a full pipe stops no night.
+
+    Nothing is kept back: what a broken pipe leaves in Python's own buffer would make it fail again elsewhere.
+    """
+
+    def __init__(self, descriptor: int, encoding: str) -> None:
+        self._descriptor = descriptor
+        self._encoding = encoding
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+        self._patience_ms = PATIENCE_MS
+
+    def write(self, text: str) -> int:
+        """Write as much as is taken."""
+        data = text.encode(self._encoding, "backslashreplace")
+        while data:
+            ready = self._poll.poll(self._patience_ms)
+            self._patience_ms = PATIENCE_MS if ready else 0  # who does not read is not waited for again
+            if not ready:
+                break
+            data = data[os.write(self._descriptor, data[: select.PIPE_BUF]) :]
+        return len(text)
+
+    def isatty(self) -> bool:
+        """Whether it leads to a terminal."""
+        return os.isatty(self._descriptor)
+
+
+def _stderr() -> TextIO:
+    try:
+        return Patient(sys.stderr.fileno(), sys.stderr.encoding)  # type: ignore[return-value]
+    except (OSError, ValueError):  # replaced by something without a descriptor
+        return sys.stderr
 
 
 def _ordered(_logger: object, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:

@@ -178,7 +178,8 @@ class LocalPool:
             try:
                 self._workers.append(self._start())
             except (OSError, EOFError) as error:  # the fork server died, or the machine has no room for a process
-                self._died(f"cannot be started: {error}")
+                self._died(reason := f"the worker cannot be started: {error}")
+                yield Lost(reason, None)
                 return
 
     def close(self) -> None:
@@ -259,6 +260,6 @@ def _end(worker: _Worker) -> None:
 def _death(exit_code: int | None) -> str:
     if exit_code is None or exit_code >= 0:
         return "ended by itself"
-    name = signal.Signals(-exit_code).name
+    name = signal.Signals(-exit_code).name if -exit_code in set(signal.Signals) else f"signal {-exit_code}"
     hint = ", perhaps for lack of memory" if exit_code == -signal.SIGKILL else ", most likely a crash in the decoder"
     return f"was killed ({name}{hint})"

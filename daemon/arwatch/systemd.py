@@ -17,7 +17,7 @@ def notify(**state: str) -> None:
         address = "\0" + address[1:]
     message = "\n".join(f"{key}={value}" for key, value in state.items()).encode("utf-8", "replace")
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as s:
-        s.sendto(message, address)
+        s.sendto(message, socket.MSG_DONTWAIT, address)
 
 
 def watchdog_s() -> float | None:
@@ -45,7 +45,7 @@ def write_journal(**fields: str) -> bool:
         message += name.encode() + b"\n" + len(data).to_bytes(8, "little") + data + b"\n"
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as s:
-            s.sendto(message, "/run/systemd/journal/socket")
+            s.sendto(message, socket.MSG_DONTWAIT, "/run/systemd/journal/socket")
     except OSError:
         return False
     return True

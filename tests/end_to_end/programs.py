@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -79,7 +78,6 @@ def daemon(tmp_path, *folders, settings="", ready=True):
         [*ARWATCH, "run", *map(str, folders), "--config", str(config)],
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
     running = Daemon(process)
     try:

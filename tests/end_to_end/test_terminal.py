@@ -56,6 +56,9 @@ class Terminal:
         assert "Traceback" not in self.shown, self.shown
         return self.process.wait(PATIENCE_S)
 
+    def type(self, text):
+        os.write(self._ours, text.encode())
+
     def close(self):
         os.close(self._ours)
 
@@ -84,6 +87,24 @@ def test_ctrl_c_tells_what_was_processed(tmp_path):
     terminal.read_until(r"[1-9]\d*/400")
     assert terminal.end_by_ctrl_c() == 1
     assert "written," in terminal.shown
+
+
+def test_a_stopped_terminal_holds_up_no_frame(tmp_path):
+    """After Ctrl-S, and with more to tell than the terminal takes."""
+    folder = tmp_path / "night"
+    folder.mkdir()
+    terminal = Terminal("run", folder)
+    terminal.read_until("service.ready")
+    terminal.type("\x13")
+    for _ in camera(folder, frames=200, scene=Scene(height=40, width=60, stars=0)):
+        pass
+    deadline = time.monotonic() + PATIENCE_S
+    while len(list(folder.glob("*.fits"))) < 200:
+        assert time.monotonic() < deadline, sorted(folder.iterdir())
+        time.sleep(0.05)
+    terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.process.wait(PATIENCE_S) == 0
+    terminal.close()
 
 
 def test_a_closed_terminal_ends_the_daemon(tmp_path):

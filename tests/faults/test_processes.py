@@ -2,11 +2,13 @@
 
 import os
 import signal
+import subprocess
 
 import numpy as np
+import psutil
 
 from arwatch.simulate import arw_bytes
-from end_to_end.programs import arwatch
+from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch
 from faults.harness import SETTINGS, SUFFIX, End, fault, frame
 
 FEW = SETTINGS["workers"] | {"attempts": 2, "retry_s": 0.1}
@@ -55,6 +57,29 @@ def test_workers_that_die_or_hang(night):
     night.wait("worker.lost", count=4)
     night.put("after.ARW")
     assert not list(night.captures.glob(".arwatch-*.tmp"))
+
+
+@fault(None, workers=FEW)
+def test_nobody_reads_the_log(night):
+    """`2>&1 | head`: the daemon goes on, and can replace its workers."""
+    home = night.home / "unread"
+    home.mkdir()
+    command = [*ARWATCH, "run", str(home), "--config", str(night.config)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    night.daemon.stop()
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as unread:
+        while b"service.ready" not in unread.stderr.readline():
+            pass
+        unread.stderr.close()
+        for name in ("a", "b"):
+            (home / f"{name}.ARW").write_bytes(frame())
+            night.until((home / f"{name}{SUFFIX}").exists)
+            for server in psutil.Process(unread.pid).children():
+                for worker in server.children():
+                    worker.kill()
+        unread.terminate()
+        assert unread.wait(PATIENCE_S) == 0
+    night.start()
 
 
 @fault(End(fits=3), workers=FEW | {"count": 2})
