@@ -1,5 +1,6 @@
 """Real folders, real events; the tests wait for the watcher's call, not for time."""
 
+import errno
 import logging
 import os
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 
+import psutil
 import pytest
 from watchdog.observers.api import EventEmitter
 
@@ -136,6 +138,34 @@ def test_an_observer_that_cannot_be_stopped_is_left_behind(watched, monkeypatch)
         assert list(watcher.check(renew=True)) == []
     (folder / "a.ARW").write_bytes(b"x")
     sightings(watcher, woken, {folder / "a.ARW"})
+
+
+def test_an_observer_that_cannot_be_started_leaves_nothing_behind(tmp_path, monkeypatch):
+    def no_room(_emitter):
+        raise OSError(errno.ENOSPC, "inotify watch limit reached")
+
+    monkeypatch.setattr(EventEmitter, "start", no_room)
+    watcher = Watcher(Watch(folders=(str(tmp_path),)), ".fits", wake=lambda: None, claim=lambda _folder: None)
+    threads, descriptors = threading.active_count(), psutil.Process().num_fds()
+    (change,) = watcher.check()
+    assert change.what == "lost"
+    assert "max_user_watches" in change.how
+    assert (threading.active_count(), psutil.Process().num_fds()) == (threads, descriptors)
+    watcher.close()
+
+
+def test_links_to_folders_are_not_followed(watched):
+    folder, watcher, woken = watched
+    (folder / "loop").symlink_to(folder)
+    (folder / "a.ARW").write_bytes(b"x")
+    assert sightings(watcher, woken, {folder / "a.ARW"}) == {folder / "a.ARW"}
+
+
+def test_a_time_that_no_ledger_holds_is_the_latest_one(tmp_path):
+    path = tmp_path / "a.ARW"
+    path.write_bytes(b"x")
+    os.utime(path, (9_300_000_000, 9_300_000_000))
+    assert look(path).mtime_ns < 2**63
 
 
 def test_what_watchdog_says_is_no_line_of_the_log():

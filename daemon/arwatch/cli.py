@@ -91,7 +91,7 @@ def main() -> None:
 
 
 @main.command(short_help="Watch folders; frames become FITS files.")
-@click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path, readable=False))
 @CONFIG
 def run(folders: Sequence[Path], config: Path | None) -> None:
     """Watch FOLDERS until SIGTERM or Ctrl-C; frames become FITS files beside them.
@@ -107,10 +107,12 @@ def run(folders: Sequence[Path], config: Path | None) -> None:
     from arwatch.service import Service
     from arwatch.settings import load
 
+    given = tuple(str(folder.absolute()) for folder in folders)
+
     def read() -> Settings:
         settings = load(config)
-        if folders:
-            watch = settings.watch.model_copy(update={"folders": tuple(str(f.absolute()) for f in folders)})
+        if given:
+            watch = settings.watch.model_copy(update={"folders": given})
             settings = settings.model_copy(update={"watch": watch})
         if not settings.watch.folders:
             raise SettingsError("no folder to watch: name one, or set [watch] folders in a file given by --config")

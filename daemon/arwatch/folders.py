@@ -13,13 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+LATEST_NS = 2**63 - 1
+"""The year 2262: what is later (garbage from a broken file system) does not fit into the ledger."""
+
+
 def look(path: Path) -> Look | None:
     """Size and time of a regular file; None where there is none."""
     try:
         found = path.stat()
     except (OSError, ValueError):
         return None
-    return Look(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return Look(found.st_size, max(-LATEST_NS, min(found.st_mtime_ns, LATEST_NS)))
 
 
 def scan(folder: Path, wanted: Callable[[str], bool], *, recursive: bool) -> Iterator[tuple[Path, Look]]:
@@ -37,7 +43,7 @@ def scan(folder: Path, wanted: Callable[[str], bool], *, recursive: bool) -> Ite
                     elif wanted(entry.name) and (seen := look(place / entry.name)) is not None:
                         found.append((seen.mtime_ns, entry.name, seen.size))
         except OSError:
-            continue  # it vanished meanwhile: the watcher tells
+            pass  # it vanished meanwhile (the watcher tells), or its disk is failing: what was found is there
         for mtime_ns, name, size in sorted(found):
             yield place / name, Look(size, mtime_ns)
         folders += [place / name for name in sorted(below, reverse=True)]

@@ -101,11 +101,13 @@ class Frames:
             # the ledger could not be written when the outcome came
             self.ledger.put_back(path, uncounted=True)
         elif entry is None or not self._dealt_with(entry, found, starting=starting):
-            if not self._settling.sighted(path, time.monotonic()):
+            if path in self._settling:
+                self._settling.sighted(path, time.monotonic())
                 return
-            self._newest_ns = max(self._newest_ns, found.mtime_ns)
+            self._newest_ns = max(self._newest_ns, min(found.mtime_ns, time.time_ns()))
             live = not starting and found.mtime_ns > self._newest_ns - LIVE_S * 1e9
             self.ledger.saw(path, live=live)
+            self._settling.sighted(path, time.monotonic())
             self._tell("frame.seen", path, size=found.size)
 
     def clear_away(self, path: Path) -> None:
@@ -135,6 +137,8 @@ class Frames:
     def _dealt_with(self, entry: Entry, found: Look, *, starting: bool) -> bool:
         if found != (entry.size, entry.mtime_ns) or entry.state in {"seen", "gone"}:
             return False
+        if entry.state == "failed" and not entry.final:
+            return not starting  # a disk or share that was away may be back
         if entry.state == "written" and starting:
             # outputs may be moved away while we run; at a start they must be there, made with these settings
             output = look(entry.output) if entry.output else None

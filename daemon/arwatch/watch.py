@@ -22,7 +22,8 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
-from watchdog.observers.polling import PollingObserver
+from watchdog.observers.api import EventDispatcher
+from watchdog.observers.polling import PollingObserverVFS
 
 from arwatch.errors import ArwatchError
 from arwatch.folders import file_system, scan
@@ -138,10 +139,12 @@ class Watcher(FileSystemEventHandler):
         With `renew`, watched folders are observed anew: a watch may be dead without a word (a disk unmounted and
         mounted again in a moment).
         """
-        renew, self._disorder = renew or self._disorder, False
+        disorder, self._disorder = self._disorder, False
         for folder in self._folders:
             identity = _identity(folder.path)
-            if identity is not None and identity == folder.identity and _alive(folder.observer) and not renew:
+            # polling cannot die without a word, and begins with a look at everything there is
+            outdated = disorder or (renew and not isinstance(folder.observer, PollingObserverVFS))
+            if identity is not None and identity == folder.identity and _alive(folder.observer) and not outdated:
                 continue
             if folder.observer is not None:
                 _stop(folder.observer)
@@ -151,12 +154,15 @@ class Watcher(FileSystemEventHandler):
                 continue
             if folder.identity not in {None, identity}:
                 yield from folder.lost("another disk or folder took its place")
+            if not os.access(folder.path, os.R_OK | os.X_OK):
+                yield from folder.lost("it may not be read: give arwatch's user access to it")
+                continue
             try:
                 self._claim(folder.path)
                 folder.observer, how = self._observe(folder.path)
             except ArwatchError as error:
                 yield from folder.lost(str(error))
-            except OSError as error:
+            except (OSError, RuntimeError) as error:  # RuntimeError: no room for a thread
                 yield from folder.lost(_watch_limit(error))
             else:
                 self._ask_for_scan()
@@ -218,15 +224,21 @@ class Watcher(FileSystemEventHandler):
         if kind != "polling" and not (kind == "auto" and file_system(path) in NETWORK):
             try:
                 return self._started(Observer(timeout=1.0), path), "native"
-            except OSError:  # the kernel's limits (see `arwatch check`)
+            except (OSError, RuntimeError):  # the kernel's limits (see `arwatch check`)
                 if kind == "native":
                     raise
-        return self._started(PollingObserver(timeout=1.0), path), "polling"
+        # lstat: like `scan` it follows no links to folders
+        observer = PollingObserverVFS(stat=os.lstat, listdir=os.scandir, polling_interval=1.0)
+        return self._started(observer, path), "polling"
 
     def _started(self, observer: BaseObserver, path: Path) -> BaseObserver:
         # "/.": watchdog does not follow a link that it is given, a watched folder may be one
         observer.schedule(self, f"{path}/.", recursive=self._settings.recursive, event_filter=list(EVENTS))
-        observer.start()
+        try:
+            observer.start()
+        except BaseException:
+            _stop(observer)  # its threads and descriptors do not go by themselves
+            raise
         return observer
 
 
@@ -246,7 +258,7 @@ class _Alarm(logging.Handler):
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None
 
@@ -255,7 +267,9 @@ def _alive(observer: BaseObserver | None) -> bool:
     return observer is not None and observer.is_alive() and all(e.is_alive() for e in observer.emitters)
 
 
-def _watch_limit(error: OSError) -> str:
+def _watch_limit(error: OSError | RuntimeError) -> str:
+    if isinstance(error, RuntimeError):
+        return f"cannot be watched: {error}"
     if error.errno in {24, 28}:  # EMFILE, ENOSPC: inotify's way to say so
         return "the kernel's limit is reached: raise fs.inotify.max_user_watches and max_user_instances"
     return f"cannot be watched: {error.strerror}"
@@ -265,6 +279,10 @@ def _stop(observer: BaseObserver) -> None:
     try:
         observer.stop()
     except (KeyError, OSError, AssertionError):
-        return  # its books are in disorder; the threads that are left of it tell nothing any more
+        # its books are in disorder; the one thread that is left of it tells nothing any more
+        observer.event_queue.put(EventDispatcher.stop_event)
+        if (inotify := getattr(observer, "_inotify_fd", None)) is not None:
+            inotify.stop()
+        return
     if observer.is_alive():
         observer.join(5.0)

@@ -117,6 +117,33 @@ def test_a_file_that_must_not_be_read(night):
     retry(night, path)
 
 
+@fault(End(fits=1), workers=SETTINGS["workers"] | {"attempts": 1})
+def test_what_failed_for_a_passing_reason_is_tried_again_after_a_restart(night):
+    obstacle = night.captures / f"a{SUFFIX}" / "in the way"
+    obstacle.mkdir(parents=True)
+    night.put("a.ARW", ends=2)
+    (failed,) = night.wait("frame.failed")
+    assert failed["code"] == "write"
+    night.daemon.stop()
+    obstacle.rmdir()
+    obstacle.parent.rmdir()
+    night.start()
+    night.wait("frame.written")
+
+
+@fault(End(fits=1), start=False)
+def test_a_folder_that_must_not_be_read(night):
+    """Told, and watched when it may be (also by root, without its privileges)."""
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    night.captures.chmod(0)
+    night.start(before=drop)
+    (lost,) = night.wait("watch.lost")
+    assert "may not be read" in lost["reason"]
+    night.captures.chmod(0o755)
+    night.wait("watch.returned")
+    night.put("a.ARW")
+
+
 @fault(End(fits=1, failed={"not_raw": 1}), watch=SETTINGS["watch"])
 def test_final_failures_are_final_until_asked_for(night):
     path = night.put("bad.ARW", b"no raw file at all", ends=2)
