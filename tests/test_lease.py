@@ -1,9 +1,12 @@
+import errno
+import fcntl
 import json
 import os
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from arwatch import lease
@@ -115,3 +118,22 @@ def test_a_symbolic_link_is_not_written_through(tmp_path):
     with pytest.raises(OSError, match=r"symbolic|loop|levels"):
         lease.acquire(folder)
     assert target.read_text() == "precious"
+
+
+def test_a_stranger_s_lock_is_waited_for_a_moment_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(lease, "PATIENCE_S", 0.1)
+    with (tmp_path / lease.NAME).open("w") as stranger:
+        fcntl.flock(stranger, fcntl.LOCK_EX)
+        with pytest.raises(OSError, match="unavailable"):
+            lease.acquire(tmp_path)
+
+
+def test_a_file_system_without_locks_costs_no_descriptors(tmp_path, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    before = psutil.Process().num_fds()
+    with pytest.raises(OSError, match="No locks"):
+        lease.acquire(tmp_path)
+    assert psutil.Process().num_fds() == before

@@ -155,3 +155,11 @@ def test_a_state_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LedgerError, match="cannot be made"):
         Ledger(tmp_path / "file" / "state", [ROOT])
+
+
+def test_damaged_facts_are_a_damaged_ledger(ledger):
+    settled(ledger)
+    ledger.written(FRAME, 1, {"red_level": 1.0})
+    ledger._db.execute("UPDATE frames SET facts = '{\"red_le'")
+    with pytest.raises(sqlite3.DatabaseError, match="damaged"):
+        ledger.get(FRAME)

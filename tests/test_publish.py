@@ -138,3 +138,11 @@ def test_what_is_being_written_is_not_stale(tmp_path: Path) -> None:
 
 def test_a_missing_folder_holds_nothing_stale(tmp_path: Path) -> None:
     assert remove_stale(tmp_path / "missing") == 0
+
+
+def test_a_folder_that_is_a_link_to_itself(tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert remove_stale(loop) == 0
+    with pytest.raises(WriteError), published(loop / "a.fits"):
+        pass

@@ -102,3 +102,9 @@ def test_settings_do_not_change():
 )
 def test_the_recipe_follows_what_shapes_the_output(tmp_path, text, same):
     assert (recipe(load(written(tmp_path, text))) == recipe(Settings())) is same
+
+
+@pytest.mark.parametrize("text", ["x = " + "9" * 5000, "x = " + "[" * 5000])
+def test_more_than_python_has_room_for(tmp_path, text):
+    with pytest.raises(SettingsError, match="not valid TOML"):
+        load(written(tmp_path, text))

@@ -20,6 +20,9 @@ NAME = ".arwatch.lock"
 BELIEVED_S = 300.0
 """How long a daemon that cannot be looked up (another host on the share, another container) is believed in."""
 
+PATIENCE_S = 2.0
+"""How long another process may have the file locked; daemons do for an instant."""
+
 
 class LeaseError(ArwatchError):
     """Another daemon watches the folder."""
@@ -94,13 +97,28 @@ def _open_locked(path: Path) -> int:
     """Open the file for us alone; again where it was given back between opening and locking."""
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-        fcntl.flock(file, fcntl.LOCK_EX)
         try:
+            _lock(file)
             if os.path.samestat(os.fstat(file), path.lstat()):
                 return file
         except FileNotFoundError:
             pass
+        except BaseException:
+            os.close(file)
+            raise
         os.close(file)
+
+
+def _lock(file: int) -> None:
+    """Lock the file; a stranger who keeps it locked (a backup, a stopped process) is waited for a moment only."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _read(file: int) -> dict[str, Any]:

@@ -292,6 +292,9 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     values = dict(zip(COLUMNS.replace(" ", "").split(","), row, strict=True))
     values["path"] = _path(values["path"])
     values["output"] = _path(values["output"]) if values["output"] else None
-    values["facts"] = json.loads(values["facts"]) if values["facts"] else {}
+    try:
+        values["facts"] = json.loads(values["facts"]) if values["facts"] else {}
+    except ValueError as error:
+        raise sqlite3.DatabaseError(f"the ledger is damaged: {error}") from error
     values["live"], values["final"] = bool(values["live"]), bool(values["final"])
     return Entry(**values)

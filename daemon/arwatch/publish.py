@@ -65,7 +65,7 @@ def make_folder(output: Path, within: Path) -> None:
     NoSpaceError, WriteError
     """
     try:
-        _check(output.parent.resolve(), within)
+        _check(_real(output.parent), within)
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _explained(error, output) from error
@@ -86,7 +86,7 @@ def remove_stale(folder: Path) -> int:
 
 @contextmanager
 def _folder(path: Path, within: Path | None) -> Iterator[int]:
-    real = path.resolve(strict=True)
+    real = _real(path, strict=True)
     if within is not None:
         _check(real, within)
     fd = os.open(real, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -97,8 +97,13 @@ def _folder(path: Path, within: Path | None) -> Iterator[int]:
 
 
 def _check(real: Path, within: Path) -> None:
-    if not real.is_relative_to(within.resolve()):
+    if not real.is_relative_to(_real(within)):
         raise OSError(errno.EXDEV, f"the folder lies outside {within}, behind a symbolic link")
+
+
+def _real(path: Path, *, strict: bool = False) -> Path:
+    """Resolve links; a loop of them is an OSError (Path.resolve makes it a RuntimeError)."""
+    return Path(os.path.realpath(path, strict=strict))
 
 
 def _explained(error: OSError, output: Path) -> WriteError:
@@ -112,8 +117,9 @@ def _renamed(name: str, folder: int) -> Iterator[BinaryIO]:
     fd = os.open(temporary, flags, 0o666, dir_fd=folder)
     try:
         with os.fdopen(fd, "w+b") as file:
-            with contextlib.suppress(OSError):  # only tells `remove_stale` that somebody is at work
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            # only tells `remove_stale` that somebody is at work; exclusive: under a shared one SMB lets nobody write
+            with contextlib.suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -136,7 +142,7 @@ def _sync_folder(folder: int) -> None:
 def _remove_if_stale(name: str, folder: int) -> bool:
     if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         return False
-    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)  # NFS locks what may be written
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.unlink(name, dir_fd=folder)

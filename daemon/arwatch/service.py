@@ -121,14 +121,13 @@ class Service:
         try:
             ledger = Ledger(folder, roots)
         except sqlite3.DatabaseError as error:
-            return self._new_ledger(roots, error)
+            return self._new_ledger(folder, roots, error)
         if ledger.created:
             self._log("ledger.created", path=str(ledger.path))
         return ledger
 
-    def _new_ledger(self, roots: list[Path], error: sqlite3.DatabaseError) -> Ledger:
+    def _new_ledger(self, folder: Path, roots: list[Path], error: sqlite3.DatabaseError) -> Ledger:
         """Begin a new one in place of one that is damaged."""
-        folder = machine.state_folder(self._settings.state)
         kept = set_aside(folder)
         self._log("ledger.set_aside", reason=f"{error}; kept as {kept.name}, rebuilt from the folders")
         return Ledger(folder, roots)
@@ -145,7 +144,8 @@ class Service:
             time.sleep(1.0)  # not to be woken: a burst of frames must not become a burst of attempts
         else:
             self._frames.ledger.close()
-            self._frames.ledger = self._new_ledger(self._watcher.folders, error)
+            folder = self._frames.ledger.path.parent  # not that of settings that were changed since
+            self._frames.ledger = self._new_ledger(folder, self._watcher.folders, error)
         self._due["rescan"] = 0.0
 
     def _ended(self) -> bool:
@@ -218,7 +218,7 @@ class Service:
         systemd.notify(RELOADING="1", MONOTONIC_USEC=str(time.monotonic_ns() // 1000))
         try:
             new = self._reread()
-        except SettingsError as error:
+        except (SettingsError, OSError) as error:
             self._log("service.reload_failed", reason=str(error))
         else:
             self._apply(new)
@@ -277,7 +277,8 @@ class Service:
 
     def _hear(self, report: Ready | Compiling | Done | Lost) -> None:
         now = time.monotonic()
-        self._pulse.heard(now, finished=isinstance(report, Done))
+        if not isinstance(report, Lost):
+            self._pulse.heard(now, finished=isinstance(report, Done))
         if isinstance(report, Done):
             self._frames.finish(report.job, report.outcome)
         elif isinstance(report, Lost):

@@ -231,7 +231,7 @@ def load(path: Path | None) -> Settings:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise SettingsError(f"{path}: cannot be read: {reason}") from error
-    except tomli.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers and tables that Python has no room for
         raise SettingsError(f"{path}: is not valid TOML: {error}") from error
     try:
         return Settings.model_validate(table)
