@@ -10,7 +10,7 @@ import threading
 import time
 from contextlib import contextmanager
 
-PATIENCE_S = 90.0
+PATIENCE_S = 150.0
 ARWATCH = [sys.executable, "-m", "arwatch"]
 
 

@@ -75,7 +75,7 @@ class Lab:
         units = f"/etc/systemd/system:/run/systemd/system:{self._units}"
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "SYSTEMD_UNIT_PATH": units}
         enter = ["nsenter", "-t", str(self.init), "-p", "-m", "-u", "-i", "--", *command]
-        done = subprocess.run(enter, capture_output=True, text=True, env=environment, timeout=140, check=False)
+        done = subprocess.run(enter, capture_output=True, text=True, env=environment, timeout=200, check=False)
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout + done.stderr
@@ -98,7 +98,7 @@ class Lab:
         lines = self.journal(unit, "--output=cat").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    def wait(self, condition: Callable[[], object], what: str, unit: str = "arwatch", within_s: float = 20.0) -> None:
+    def wait(self, condition: Callable[[], object], what: str, unit: str = "arwatch", within_s: float = 90.0) -> None:
         """Wait until something is so."""
         deadline = time.monotonic() + within_s
         while not condition():

@@ -16,7 +16,7 @@ from arwatch import simulate
 from end_to_end import systemd_lab
 from end_to_end.systemd_lab import Lab, arwatch_command
 
-pytestmark = [pytest.mark.timeout(150), pytest.mark.xdist_group("systemd")]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("systemd")]
 
 SIZE_MIB = 100
 CAPTURES = Path("/srv/captures")
@@ -48,7 +48,7 @@ Environment=XDG_RUNTIME_DIR=/run/user/%i
 ExecStart=/lib/systemd/systemd --user
 """
 """A user's service manager as a login starts it, without a login."""
-IMPATIENT = "[Service]\nWatchdogSec=4\nRestartSec=200ms\n"
+IMPATIENT = "[Service]\nWatchdogSec=8\nRestartSec=200ms\n"
 
 
 ASK = """
