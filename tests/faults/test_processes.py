@@ -71,9 +71,9 @@ def test_nobody_reads_the_log(night):
         while b"service.ready" not in unread.stderr.readline():
             pass
         unread.stderr.close()
-        for name in ("a", "b"):
-            (home / f"{name}.ARW").write_bytes(frame())
-            night.until((home / f"{name}{SUFFIX}").exists)
+        for path in (home / "a.ARW", home / "b.ARW"):
+            path.write_bytes(frame())
+            night.until(lambda path=path: night.state_of(path) == "written")
             for server in psutil.Process(unread.pid).children():
                 for worker in server.children():
                     worker.kill()
