@@ -136,4 +136,4 @@ def test_a_file_system_without_locks_costs_no_descriptors(tmp_path, monkeypatch)
     before = psutil.Process().num_fds()
     with pytest.raises(OSError, match="No locks"):
         lease.acquire(tmp_path)
-    assert psutil.Process().num_fds() == before
+    assert psutil.Process().num_fds() <= before

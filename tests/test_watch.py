@@ -150,7 +150,9 @@ def test_an_observer_that_cannot_be_started_leaves_nothing_behind(tmp_path, monk
     (change,) = watcher.check()
     assert change.what == "lost"
     assert "max_user_watches" in change.how
-    assert (threading.active_count(), psutil.Process().num_fds()) == (threads, descriptors)
+    # fewer: what another test left behind may have ended meanwhile
+    assert threading.active_count() <= threads
+    assert psutil.Process().num_fds() <= descriptors
     watcher.close()
 
 
