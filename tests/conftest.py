@@ -4,11 +4,11 @@ import os
 import subprocess
 import sys
 
-from arwatch import machine
+from arwatch.platform import paths
 
 
 def pytest_configure(config):
-    os.environ["NUMBA_CACHE_DIR"] = str(machine.cache_folder())
+    os.environ["NUMBA_CACHE_DIR"] = str(paths.cache_folder())
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         # else every process compiles them for itself, all at once: more than a minute on two cores
-        subprocess.run([sys.executable, "-c", "from arwatch.background import warm_up; warm_up()"], check=True)
+        subprocess.run([sys.executable, "-c", "from arwatch.sky import warm_up; warm_up()"], check=True)

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from arwatch import fitsfile
-from arwatch.background import BandModel, Subtraction, subtract_background
-from arwatch.frame import Exposure, Frame
+from arwatch.model.frame import Exposure, Frame
+from arwatch.output import fits
 from arwatch.settings import Background, Output, Settings
 from arwatch.simulate import Scene, Star, colors_of, render
+from arwatch.sky import BandModel, Subtraction, subtract_background
 
 PATTERNS = ("RGGB", "BGGR", "GRBG", "GBRG")
 METHOD = Background(box_size=40, filter_size=3)
@@ -55,13 +55,13 @@ class Made:
     frame: Frame
     subtraction: Subtraction
 
-    def write(self, output: Path, settings: Settings | None = None, source: fitsfile.Source | None = None) -> int:
+    def write(self, output: Path, settings: Settings | None = None, source: fits.Origin | None = None) -> int:
         settings = settings or settings_for(Output())
         left, source = self.subtraction, source or SOURCE
-        return fitsfile.write(output, self.frame, left, left.mosaic, source=source, settings=settings)
+        return fits.write(output, self.frame, left, left.mosaic, source=source, settings=settings)
 
 
-SOURCE = fitsfile.Source(
+SOURCE = fits.Origin(
     path=Path("/night/DSC00001.ARW"),
     size=25_221_888,
     mtime_ns=1_627_136_586_583_000_001,

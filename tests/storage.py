@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from arwatch.arwfile.writing import DATA_OFFSET, arw_bytes, assemble, picture_tags, strip_tags
+from arwatch.simulate.arw_file import DATA_OFFSET, arw_bytes, assemble, picture_tags, strip_tags
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from arwatch.frame import Exposure
+    from arwatch.model.frame import Exposure
 
     Mosaic = NDArray[np.uint16]
 

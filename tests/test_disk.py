@@ -1,7 +1,7 @@
 import pytest
 
-from arwatch.disk import FIRST_GUESS, MIB, RECENT, Governor, free_bytes
 from arwatch.settings import Disk
+from arwatch.work.disk import FIRST_GUESS, MIB, RECENT, Governor, free_bytes
 
 
 def governor(min_free_mib=100, warn_h=2.0):

@@ -7,7 +7,7 @@ HEAVY = ["astropy", "numba", "numpy", "photutils", "rawpy", "scipy", "tifffile"]
 
 
 def test_the_long_lived_process_stays_light():
-    program = f"import sys, arwatch.cli, arwatch.service; print([m for m in {HEAVY} if m in sys.modules])"
+    program = f"import sys, arwatch.cli, arwatch.daemon.service; print([m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arwatch.cli import main
-from arwatch.commands.install import InstallError, place
-from arwatch.commands.steps import Steps
-from arwatch.commands.unitfiles import DropIn, command, hidden, installation, packaged, quoted, signed, unedited
+from arwatch.commands.install.install import InstallError, place
+from arwatch.commands.install.steps import Steps
+from arwatch.commands.install.unitfiles import DropIn, command, hidden, installation, packaged, quoted, signed, unedited
 from arwatch.errors import ArwatchError
 from arwatch.settings import Settings
 

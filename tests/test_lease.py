@@ -9,14 +9,14 @@ import time
 import psutil
 import pytest
 
-from arwatch import lease
+from arwatch.daemon import lease
 
 OTHER_HOST = {"host": "observatory", "machine": "m", "boot": "b", "processes": "x", "pid": 7, "began": "1"}
 
 
 HOLDER = """
 import pathlib, sys
-from arwatch import lease
+from arwatch.daemon import lease
 lease.acquire(pathlib.Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arwatch.ledger import Ledger, LedgerError, set_aside
-from arwatch.settle import Look
+from arwatch.ledger.store import Ledger, LedgerError, set_aside
+from arwatch.model.job import Look
 
 ROOT = Path("/night")
 FRAME = ROOT / "DSC00001.ARW"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from arwatch.log import EVENTS, ConsoleRenderer, Log, Patient
-from arwatch.names import printable
 from arwatch.settings import Log as LogSettings
+from arwatch.telling.log import EVENTS, ConsoleRenderer, Log, Patient
+from arwatch.telling.text import printable
 
 WRITTEN = {
     "frame": "DSC00001.ARW",

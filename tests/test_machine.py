@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from arwatch.machine import memory_bytes
+from arwatch.platform.machine import memory_bytes
 
 PHYSICAL = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 MIB = 1 << 20

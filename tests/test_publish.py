@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from arwatch.errors import NoSpaceError, WriteError
-from arwatch.publish import PREFIX, SUFFIX, is_temporary, published, remove_stale
+from arwatch.output.publish import PREFIX, SUFFIX, is_temporary, published, remove_stale
 from fits_support import files_end_at, names
 
 

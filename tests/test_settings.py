@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from arwatch.errors import SettingsError
-from arwatch.settings import Settings, load, recipe
+from arwatch.settings import Settings, load
+from arwatch.settings.recipe import recipe
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arwatch.daemon.settle import Gone, Refused, Settling, Waiting
 from arwatch.errors import IncompleteError, NotRawError
-from arwatch.outcome import Settled
-from arwatch.settle import Gone, Look, Refused, Settling, Waiting
+from arwatch.model.job import Look, Source
 
 FRAME = Path("/night/DSC00001.ARW")
 NEEDED = 100
@@ -50,7 +50,7 @@ def test_a_complete_file_settles_after_exactly_the_quiet_time():
     disk.put(NEEDED, 1)
     settling = disk.settling(settle_s=2.0)
     assert settling.sighted(FRAME, 10.0)
-    assert run(settling, 10.0, 100.0) == [(12.0, Settled(FRAME, NEEDED, 1))]
+    assert run(settling, 10.0, 100.0) == [(12.0, Source(FRAME, NEEDED, 1))]
     assert len(settling) == 0
     assert settling.sleep(12.0) is None
 
@@ -65,7 +65,7 @@ def test_an_event_makes_the_quiet_time_count_from_the_last_change():
     assert not settling.sighted(FRAME, 1.5), "it pends already"
     assert list(settling.advance(1.5)) == []
     assert list(settling.advance(3.4)) == []
-    assert list(settling.advance(3.5)) == [Settled(FRAME, NEEDED, 2)]
+    assert list(settling.advance(3.5)) == [Source(FRAME, NEEDED, 2)]
 
 
 def test_events_without_change_do_not_prolong_the_quiet_time():
@@ -75,7 +75,7 @@ def test_events_without_change_do_not_prolong_the_quiet_time():
     for now in (0.0, 0.5, 1.0, 1.9):
         settling.sighted(FRAME, now)
         assert list(settling.advance(now)) == []
-    assert list(settling.advance(2.0)) == [Settled(FRAME, NEEDED, 1)]
+    assert list(settling.advance(2.0)) == [Source(FRAME, NEEDED, 1)]
 
 
 def test_a_stalled_file_is_told_once_and_given_up_after_its_time():
@@ -103,7 +103,7 @@ def test_growth_starts_the_patience_anew():
     told = run(settling, 59.0, 118.0)
     assert [type(v) for _, v in told] == [Waiting]
     disk.put(NEEDED, 3)
-    assert [type(v) for _, v in run(settling, 118.0, 130.0)] == [Settled]
+    assert [type(v) for _, v in run(settling, 118.0, 130.0)] == [Source]
 
 
 def test_an_empty_file_waits_whatever_its_tables_say():
@@ -142,7 +142,7 @@ steps = st.lists(
 
 @given(steps, st.floats(0.0, 3.0))
 def test_nothing_settles_early_and_everything_ends(story, settle_s):
-    """Whatever happens when: Settled means quiet for settle_s and complete, and all that stops changing ends."""
+    """Whatever happens when: Source means quiet for settle_s and complete, and all that stops changing ends."""
     disk = Disk()
     disk.put(1, 0)
     settling = disk.settling(settle_s=settle_s, give_up_s=30.0)
@@ -152,7 +152,7 @@ def test_nothing_settles_early_and_everything_ends(story, settle_s):
     for pause, what, amount in story:
         for when, verdict in run(settling, now, now + pause):
             verdicts.append(verdict)
-            if isinstance(verdict, Settled):
+            if isinstance(verdict, Source):
                 assert when >= changed + settle_s
                 assert verdict.size >= NEEDED
         now += pause
@@ -167,7 +167,7 @@ def test_nothing_settles_early_and_everything_ends(story, settle_s):
             settling.sighted(FRAME, now)
     verdicts += [verdict for _, verdict in run(settling, now, now + 100.0)]
     assert len(settling) == 0
-    assert isinstance(verdicts[-1], Settled if disk.files[FRAME].size >= NEEDED else Refused)
+    assert isinstance(verdicts[-1], Source if disk.files[FRAME].size >= NEEDED else Refused)
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 10)), min_size=1, max_size=50))
@@ -183,4 +183,4 @@ def test_each_of_many_files_settles_once(sightings):
         settling.sighted(path, now)
     told += run(settling, now, now + 10.0)
     assert {v.path for _, v in told} == set(disk.files)
-    assert all(isinstance(v, Settled) for _, v in told)
+    assert all(isinstance(v, Source) for _, v in told)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arwatch import arw
+from arwatch import formats
 from arwatch.simulate import Scene, Star, camera, colors_of, render, save_truth, tonight, write_arw
 
 SMALL = Scene(height=128, width=192, stars=10)
@@ -25,7 +25,7 @@ def test_the_reader_gets_the_mosaic_that_was_written(tmp_path: Path, pattern: st
     scene = Scene(height=shape[0], width=shape[1], stars=5, pattern=pattern, black_level=480)
     shot = render(scene)
     write_arw(tmp_path / "a.ARW", shot.mosaic, scene.exposure, pattern=pattern, black_level=480)
-    frame = arw.read(tmp_path / "a.ARW")
+    frame = formats.read(tmp_path / "a.ARW")
     np.testing.assert_array_equal(frame.mosaic, shot.mosaic)
     assert frame.colors.tolist() == PATTERNS[pattern]
     assert (frame.black_level, frame.white_level) == (480, 16383)
@@ -37,7 +37,7 @@ def test_masked_margins_are_cut_off_and_the_pattern_follows(tmp_path: Path, marg
     shot = render(SMALL)
     top, left = margins
     write_arw(tmp_path / "a.ARW", np.pad(shot.mosaic, ((top, 0), (left, 0)), constant_values=500), margins=margins)
-    frame = arw.read(tmp_path / "a.ARW")
+    frame = formats.read(tmp_path / "a.ARW")
     # the decoder begins at the next even row and column
     np.testing.assert_array_equal(frame.mosaic, shot.mosaic[top % 2 :, left % 2 :])
     assert frame.colors.tolist() == np.roll(PATTERNS["RGGB"], (-(top % 2), -(left % 2)), (0, 1)).tolist()
@@ -94,7 +94,7 @@ def test_time_goes_on_from_frame_to_frame(tmp_path: Path) -> None:
     waited: list[float] = []
     first, second = camera(tmp_path, frames=2, interval_s=5, scene=SMALL, sleep=waited.append)
     assert waited == [5]
-    start, end = arw.read(first).exposure.taken, arw.read(second).exposure.taken
+    start, end = formats.read(first).exposure.taken, formats.read(second).exposure.taken
     assert start is not None
     assert end == start + timedelta(seconds=35)
 

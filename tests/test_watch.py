@@ -12,10 +12,10 @@ import psutil
 import pytest
 from watchdog.observers.api import EventEmitter
 
+from arwatch.daemon.watch import Watcher
 from arwatch.errors import ArwatchError
-from arwatch.folders import file_system, look, scan
+from arwatch.platform.fs import file_system, look, scan
 from arwatch.settings import Watch
-from arwatch.watch import Watcher
 
 PATIENCE_S = 30.0
 
@@ -171,7 +171,7 @@ def test_a_time_that_no_ledger_holds_is_the_latest_one(tmp_path):
 
 
 def test_what_watchdog_says_is_no_line_of_the_log():
-    code = "import logging, arwatch.watch; logging.getLogger('watchdog.observers').error('thread is inactive')"
+    code = "import logging, arwatch.daemon.watch; logging.getLogger('watchdog.observers').error('thread is inactive')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
 

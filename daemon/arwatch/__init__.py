@@ -12,16 +12,16 @@ __version__ = "0.1.0"
 __all__ = ["Background", "BandModel", "Subtraction", "open", "subtract_background"]
 
 if TYPE_CHECKING:
-    from arwatch.background import BandModel, Subtraction, subtract_background
-    from arwatch.fitsfile import open  # noqa: A004 -- read as arwatch.open
+    from arwatch.output.fits import open  # noqa: A004 -- read as arwatch.open
     from arwatch.settings import Background
+    from arwatch.sky import BandModel, Subtraction, subtract_background
 
 _HOMES = {
     "Background": "arwatch.settings",
-    "BandModel": "arwatch.background",
-    "Subtraction": "arwatch.background",
-    "open": "arwatch.fitsfile",
-    "subtract_background": "arwatch.background",
+    "BandModel": "arwatch.sky",
+    "Subtraction": "arwatch.sky",
+    "open": "arwatch.output.fits",
+    "subtract_background": "arwatch.sky",
 }
 
 

@@ -12,7 +12,7 @@ import click
 
 from arwatch import __version__
 from arwatch.errors import ArwatchError, SettingsError
-from arwatch.names import printable
+from arwatch.telling.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,9 +73,9 @@ def _say(text: str) -> None:
 
 def _load_ahead() -> None:
     """Begin with what takes longest: the workers' libraries are loaded while the command looks at its arguments."""
-    from arwatch import machine, processes
+    from arwatch.platform import paths, processes
 
-    processes.load_ahead(machine.cache_folder())
+    processes.load_ahead(paths.cache_folder())
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
@@ -103,9 +103,9 @@ def run(folders: Sequence[Path], config: Path | None) -> None:
     Example: arwatch run ~/captures --config ~/arwatch.toml
     """
     _load_ahead()
-    from arwatch.log import Log
-    from arwatch.service import Service
+    from arwatch.daemon.service import Service
     from arwatch.settings import load
+    from arwatch.telling.log import Log
 
     given = tuple(str(folder.absolute()) for folder in folders)
 
@@ -133,11 +133,11 @@ def process(paths: Sequence[Path], config: Path | None, *, force: bool) -> None:
     Example: arwatch process ~/captures/2026-11-21 DSC00001.ARW
     """
     _load_ahead()
-    from arwatch.commands import batch
+    from arwatch.commands import process as process_frames
     from arwatch.settings import load
 
     settings = load(config)
-    sys.exit(1 if batch.process(batch.find(paths, settings), settings, force=force) else 0)
+    sys.exit(1 if process_frames.process(process_frames.find(paths, settings), settings, force=force) else 0)
 
 
 @main.command(short_help="Be a camera: write realistic frames.")
@@ -200,12 +200,12 @@ def verify(paths: Sequence[Path], config: Path | None) -> None:
     \b
     Example: arwatch verify DSC00001.ARW
     """
-    from arwatch.commands import batch
+    from arwatch.commands import process as process_frames
     from arwatch.commands import verify as compare
     from arwatch.settings import load
 
     settings = load(config)
-    frames = [found.path for found in batch.find(paths, settings)]
+    frames = [found.path for found in process_frames.find(paths, settings)]
     sys.exit(1 if compare.verify(frames, settings.background) else 0)
 
 
@@ -219,7 +219,7 @@ def restore(fits: Path, output: Path | None, *, force: bool) -> None:
     \b
     Example: arwatch restore DSC00001.bkg_subtracted.fits
     """
-    from arwatch import fitsfile
+    from arwatch.output.fits import restore_file
 
     stem = fits.name.removesuffix(".fz").removesuffix(".fits")
     target = output or fits.with_name(f"{stem}.raw.fits")
@@ -227,7 +227,7 @@ def restore(fits: Path, output: Path | None, *, force: bool) -> None:
         raise ArwatchError(f"{target} exists already: name another file with -o, or give --force")
     if target.exists() and target.samefile(fits):
         raise ArwatchError(f"{target} cannot be restored onto itself: name another file with -o")
-    fitsfile.restore_file(fits, target)
+    restore_file(fits, target)
     click.echo(printable(str(target)))
 
 
@@ -243,18 +243,19 @@ def retry(paths: Sequence[Path], config: Path | None, *, everything: bool) -> No
     The system's service:
       sudo -u arwatch env STATE_DIRECTORY=/var/lib/arwatch arwatch retry --all
     """
-    from arwatch import ledger, machine
+    from arwatch.ledger import store
+    from arwatch.platform.paths import state_folder
     from arwatch.settings import load
 
     if bool(paths) == everything:
         raise click.UsageError("name the frames to try again, or give --all")
-    state = machine.state_folder(load(config).state)
-    if not (state / ledger.NAME).exists():
+    state = state_folder(load(config).state)
+    if not (state / store.NAME).exists():
         raise ArwatchError(
             f"there is no ledger in {state}: name the daemon's settings by --config; for the system's service, run"
             " this as its user with STATE_DIRECTORY=/var/lib/arwatch"
         )
-    book = ledger.Ledger(state)
+    book = store.Ledger(state)
     failed = [entry.path for entry in book.entries("failed")]
     known = set(failed)
     chosen = failed if everything else [path for path in (p.absolute() for p in paths) if path in known]
@@ -287,7 +288,7 @@ def install_service(config: Path | None, *, user: bool, dry_run: bool) -> None:
     \b
     Example: sudo arwatch install-service
     """
-    from arwatch.commands import install
+    from arwatch.commands.install import install
 
     install.install(config, user=user, dry=dry_run)
 
@@ -302,7 +303,7 @@ def uninstall_service(config: Path | None, *, user: bool, dry_run: bool) -> None
     \b
     Example: sudo arwatch uninstall-service
     """
-    from arwatch.commands import install
+    from arwatch.commands.install import install
 
     install.uninstall(config, user=user, dry=dry_run)
 
@@ -318,6 +319,6 @@ def logs(unit: str, lines: int, *, user: bool, no_follow: bool) -> None:
     \b
     Example: arwatch logs -n 100
     """
-    from arwatch.commands import journal
+    from arwatch.commands import logs as journal
 
     sys.exit(journal.show(unit, user=user, lines=lines, follow=not no_follow))

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import figures
 import program
-from arwatch.processes import WORKERS_ENVIRONMENT
+from arwatch.platform.processes import WORKERS_ENVIRONMENT
 
 parser = argparse.ArgumentParser(prog="python tests/bench", description=__doc__)
 parser.add_argument("--quick", action="store_true", help="few repeats and, for the engine, small frames")

@@ -20,8 +20,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from arwatch.background import render_surface, subtract_background, warm_up
 from arwatch.settings import Background
+from arwatch.sky import render_surface, subtract_background, warm_up
 from figures import Row, spread, table
 from scenes import RGGB, SKIES, scene
 
@@ -59,7 +59,7 @@ def on_one_core() -> set[int]:
 
 def speed(shape: tuple[int, int], repeats: int) -> list[Row]:
     """Engine, reference and settings on one core; then threads."""
-    from arwatch.background.reference import subtract_background_reference  # noqa: PLC0415
+    from arwatch.sky.reference import subtract_background_reference  # noqa: PLC0415
 
     mosaic = mosaic_of(shape)
     size = f"{mosaic.size / 1e6:.0f} Mpx"
@@ -136,7 +136,7 @@ def memory(sizes: dict[int, tuple[int, int]]) -> list[Row]:
     goals = {24: "500 MiB; aim 350 MiB (a worker)", 61: "1.2 GiB; aim 800 MiB (a worker)"}
     code = (
         "import re, sys, numpy as np\n"
-        "from arwatch.background import subtract_background, warm_up\n"
+        "from arwatch.sky import subtract_background, warm_up\n"
         "peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) // 1024\n"
         "warm_up(); before = peak()\n"
         "frame = np.resize(np.arange(900, 1101, dtype=np.uint16), tuple(map(int, sys.argv[1:])))\n"

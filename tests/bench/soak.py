@@ -24,9 +24,9 @@ from pathlib import Path
 
 import psutil
 
-from arwatch import fitsfile
-from arwatch.pipeline import FINGERPRINT
-from arwatch.publish import is_temporary
+from arwatch.output import fits
+from arwatch.output.publish import is_temporary
+from arwatch.process.run import FINGERPRINT
 from arwatch.simulate import Scene, arw_bytes, render
 
 DATA = 4096
@@ -135,7 +135,7 @@ class Soak:
         }
 
     def is_whole(self, name):
-        made = fitsfile.provenance(self.captures / name)
+        made = fits.provenance(self.captures / name)
         source = (self.captures / name.replace(SUFFIX, ".ARW")).read_bytes()
         return made is not None and made.fingerprint == hashlib.sha256(source).hexdigest()[:FINGERPRINT]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from arwatch import __version__, arw
+from arwatch import __version__, formats
 from arwatch.simulate import Scene, camera
 from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch
 
@@ -137,7 +137,7 @@ def test_restore_gives_the_raw_mosaic_back(night):
         raw = next(hdu.data for hdu in hdus if hdu.data is not None)
     again = arwatch("restore", night / "DSC00001.bkg_subtracted.fits")
     assert again.returncode == 1, "nothing is replaced unasked"
-    assert np.abs(raw - arw.read(night / "DSC00001.ARW").mosaic.astype(float)).max() <= 0.5
+    assert np.abs(raw - formats.read(night / "DSC00001.ARW").mosaic.astype(float)).max() <= 0.5
 
 
 def test_simulate_writes_what_was_asked_for(tmp_path):

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from arwatch import arw
-from arwatch.background.reference import subtract_background_reference
+from arwatch import formats
 from arwatch.simulate import Scene, arw_bytes, camera, render, write_arw
+from arwatch.sky.reference import subtract_background_reference
 from end_to_end.programs import daemon
 
 SMALL = Scene(height=300, width=400, stars=20)
@@ -25,7 +25,7 @@ def output_of(path):
 
 
 def assert_equals_reference(path, output=None):
-    frame = arw.read(path)
+    frame = formats.read(path)
     expected = subtract_background_reference(frame.mosaic, frame.colors).mosaic
     with fits.open(output or output_of(path)) as hdus:
         assert hdus[0].data is None

@@ -17,11 +17,12 @@ import numpy as np
 import psutil
 import pytest
 
-from arwatch import arw, fitsfile
-from arwatch.background import subtract_background
-from arwatch.publish import is_temporary
+from arwatch import formats
+from arwatch.output import fits
+from arwatch.output.publish import is_temporary
 from arwatch.settings import Background
 from arwatch.simulate import Scene, render
+from arwatch.sky import subtract_background
 from end_to_end.programs import ARWATCH, PATIENCE_S, Daemon
 from storage import FORMS
 
@@ -260,8 +261,8 @@ def end_at_once(process):
 def is_subtraction(source, output):
     """Whether an output reads back and is what a direct subtraction of the source gives."""
     try:
-        mosaic = fitsfile.open(output).mosaic
-        raw = arw.read(Path(source))
+        mosaic = fits.open(output).mosaic
+        raw = formats.read(Path(source))
     except Exception as error:  # whatever it is, it is no valid pair
         print(f"{output}: {error!r}")
         return False

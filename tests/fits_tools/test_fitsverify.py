@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arwatch import arw, fitsfile
-from arwatch.frame import Exposure
+from arwatch import formats
+from arwatch.model.frame import Exposure
+from arwatch.output import fits
 from arwatch.settings import Output
 from arwatch.simulate import Scene
 from fits_support import FORMS, PATTERNS, SOURCE, exposures, made, settings_for, subtracted, tiny, verify
@@ -41,7 +42,7 @@ def test_every_form_is_valid(output: Output, sections: dict[str, object], tmp_pa
     one = made(Scene(height=150, width=231, stars=20))
     path, raw = tmp_path / "a.fits", tmp_path / "raw.fits"
     one.write(path, settings_for(output, **sections), replace(SOURCE, sha256="0" * 64))
-    fitsfile.restore_file(path, raw)
+    fits.restore_file(path, raw)
     verify(path, raw)
 
 
@@ -71,7 +72,7 @@ def test_odd_shapes_are_valid(pattern: str, tmp_path: Path) -> None:
 @pytest.mark.skipif(not FRAMES, reason="ARWATCH_FRAMES is not set")
 @pytest.mark.parametrize("name", NAMES)
 def test_real_frames_are_valid(name: str, tmp_path: Path) -> None:
-    frame = arw.read(Path(FRAMES or "", name))
+    frame = formats.read(Path(FRAMES or "", name))
     corner = replace(frame, mosaic=np.ascontiguousarray(frame.mosaic[:300, :400]))  # headers are the same
     one = subtracted(corner)
     paths = []

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from photutils.detection import DAOStarFinder
 from scipy.spatial import KDTree
 
-from arwatch.frame import Frame
+from arwatch.model.frame import Frame
 from arwatch.settings import Output
 from arwatch.simulate import Scene, colors_of, render
 from fits_support import PATTERNS, Made, need_tool, run, settings_for, subtracted, white

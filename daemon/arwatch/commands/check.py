@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from arwatch import machine, simulate
-from arwatch.disk import MIB, free_bytes
+from arwatch import formats, simulate
 from arwatch.errors import ArwatchError
-from arwatch.names import output_root
+from arwatch.output.naming import output_root
+from arwatch.platform import machine, paths
+from arwatch.work.disk import MIB, free_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield _writable("outputs", place, "name another [output] folder")
     for name in outputs:
         yield _disk(Path(name).expanduser().absolute(), settings.disk.min_free_mib)
-    yield _state(machine.state_folder(settings.state))
+    yield _state(paths.state_folder(settings.state))
     yield from _inotify()
     workers = machine.worker_count(settings.workers)
     yield Finding("ok", "workers", f"{workers} on {machine.cores()} cores, {machine.memory_bytes() >> 30} GiB")
@@ -109,27 +110,26 @@ def _inotify() -> Iterator[Finding]:
 
 
 def _kernels() -> Finding:
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(machine.cache_folder()))
-    from arwatch.background import kernels_cached, warm_up  # noqa: PLC0415 -- after the cache's place is set
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(paths.cache_folder()))
+    from arwatch.sky import kernels_cached, warm_up  # noqa: PLC0415 -- after the cache's place is set
 
     cached, began = kernels_cached(), time.monotonic()
     warm_up()
     done = "cached" if cached else f"compiled now in {time.monotonic() - began:.0f} s and cached"
     if not kernels_cached():
-        return Finding("warn", "kernels", f"compile, but cannot be kept in {machine.cache_folder()}: make it writable")
+        return Finding("warn", "kernels", f"compile, but cannot be kept in {paths.cache_folder()}: make it writable")
     return Finding("ok", "kernels", f"{done} in {os.environ['NUMBA_CACHE_DIR']}")
 
 
 def _decoder(settings: Settings) -> Finding:
-    from arwatch import arw  # noqa: PLC0415 -- heavy
-    from arwatch.background import subtract_background  # noqa: PLC0415
+    from arwatch.sky import subtract_background  # noqa: PLC0415
 
     shot = simulate.render(simulate.Scene(height=400, width=600))
     try:
         with tempfile.TemporaryDirectory(prefix="arwatch-check-") as folder:
             path = Path(folder) / "check.ARW"
             simulate.write_arw(path, shot.mosaic)
-            frame = arw.read(path)
+            frame = formats.read(path)
         subtract_background(frame.mosaic, frame.colors, settings.background)
     except (ArwatchError, ValueError, OSError) as error:
         return Finding("fail", "decoder", f"a simulated frame failed: {error}; reinstall arwatch")

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from arwatch import simulate
-from arwatch.commands.report import Row, outcome_table
+from arwatch.commands.tables import Row, outcome_table
 from arwatch.errors import ArwatchError
-from arwatch.ledger import Entry, Ledger
-from arwatch.outcome import Failed, Outcome, Sky, Written
-from arwatch.processes import deaf_to_interrupts
+from arwatch.ledger.store import Entry, Ledger
+from arwatch.model.outcome import Failed, Outcome, Sky, Written
+from arwatch.platform.processes import deaf_to_interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,14 +107,14 @@ def _outcome(entry: Entry) -> Outcome:
 
 
 def _picture(entries: list[Entry], path: Path) -> None:
-    from arwatch import fitsfile  # noqa: PLC0415 -- heavy, and only for the last step
-    from arwatch.commands import preview  # noqa: PLC0415
+    from arwatch.commands import pictures  # noqa: PLC0415
+    from arwatch.output import fits  # noqa: PLC0415 -- heavy, and only for the last step
 
     done = next((entry for entry in entries if entry.state == "written" and entry.output), None)
     if done is None or done.output is None:
         return
-    result = fitsfile.open(done.output)
-    preview.write_png(path, preview.side_by_side(result.raw(), result.mosaic, result.colors))
+    result = fits.open(done.output)
+    pictures.write_png(path, pictures.side_by_side(result.raw(), result.mosaic, result.colors))
 
 
 def _quoted(path: Path) -> str:

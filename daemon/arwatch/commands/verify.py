@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from arwatch import machine
-from arwatch.names import printable
-from arwatch.processes import deaf_to_interrupts
+from arwatch.platform import paths
+from arwatch.platform.processes import deaf_to_interrupts
+from arwatch.telling.text import printable
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -73,9 +73,7 @@ def _apart(way: str, frame: Path, settings: Background) -> Run | str:
     """Run one way in a process of its own, so that its peak memory is its own; a text says what went wrong."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(
-        target=_run, args=(way, frame, settings, str(machine.cache_folder()), theirs), daemon=True
-    )
+    process = context.Process(target=_run, args=(way, frame, settings, str(paths.cache_folder()), theirs), daemon=True)
     with deaf_to_interrupts():
         process.start()
     theirs.close()
@@ -91,15 +89,15 @@ def _run(way: str, frame: Path, settings: Background, cache: str, pipe: Connecti
     import os  # noqa: PLC0415
 
     os.environ.setdefault("NUMBA_CACHE_DIR", cache)
-    from arwatch import arw, background  # noqa: PLC0415 -- after the cache's place is set
-    from arwatch.background.reference import subtract_background_reference  # noqa: PLC0415
+    from arwatch import formats, sky  # noqa: PLC0415 -- after the cache's place is set
     from arwatch.errors import FrameError  # noqa: PLC0415
+    from arwatch.sky.reference import subtract_background_reference  # noqa: PLC0415
 
     try:
-        read = arw.read(frame)
+        read = formats.read(frame)
         if way == "engine":
-            background.warm_up()
-        subtract = background.subtract_background if way == "engine" else subtract_background_reference
+            sky.warm_up()
+        subtract = sky.subtract_background if way == "engine" else subtract_background_reference
         began = time.perf_counter()
         result = subtract(read.mosaic, read.colors, settings)
         seconds = time.perf_counter() - began

@@ -1,0 +1,1 @@
+"""Putting the service in place, and taking it away."""

@@ -1,0 +1,49 @@
+"""Closing tables for the terminal."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from arwatch.model.outcome import Failed, Outcome, Skipped, Written
+from arwatch.telling.text import printable
+
+MOST_ROWS = 60
+"""More frames than this are counted, not listed; failures always are."""
+
+
+class Row(NamedTuple):
+    """A frame's name and its end."""
+
+    frame: str
+    outcome: Outcome
+
+
+def outcome_table(rows: list[Row], elapsed_s: float) -> Group:
+    """What became of each frame, then the sums."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("frame", overflow="fold", max_width=26)
+    for name in ("R", "G", "B"):
+        table.add_column(f"sky {name}", justify="right")
+    table.add_column("s", justify="right")
+    table.add_column("output", overflow="fold")
+    for frame, outcome in rows:
+        if len(rows) <= MOST_ROWS or isinstance(outcome, Failed):
+            table.add_row(Text(printable(frame)), *_cells(outcome))
+    kinds = (Written, Skipped, Failed)
+    counts = {kind.__name__.lower(): sum(isinstance(row.outcome, kind) for row in rows) for kind in kinds}
+    rate = f", {elapsed_s / len(rows):.2f} s a frame" if counts["written"] == len(rows) > 0 else ""
+    sums = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    return Group(table, Text(), Text(f"{sums} in {elapsed_s:.1f} s{rate}"))
+
+
+def _cells(outcome: Outcome) -> list[Text]:
+    if isinstance(outcome, Written):
+        levels = [f"{sky.level:.1f}" for sky in (outcome.red, outcome.green, outcome.blue)]
+        seconds = outcome.decode_s + outcome.subtract_s + outcome.write_s
+        return [Text(t) for t in (*levels, f"{seconds:.2f}", printable(outcome.output.name))]
+    style = "red" if isinstance(outcome, Failed) else "dim"
+    return [Text(t, style) for t in ("", "", "", "", f"{type(outcome).__name__.lower()}: {printable(outcome.reason)}")]

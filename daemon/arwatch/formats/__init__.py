@@ -1,0 +1,63 @@
+"""Raw files: which formats there are, how long a file must be, and what is in it.
+
+A new format is a folder beside `arw` that makes a `RawFormat`, and a line in `FORMATS`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+from arwatch.errors import ReadError
+from arwatch.formats.arw import ARW
+from arwatch.formats.format import HEAD, RawFormat
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from arwatch.model.frame import Frame
+
+FORMATS: tuple[RawFormat, ...] = (ARW,)
+
+
+def format_of(head: bytes) -> RawFormat:
+    """Give the format of a file that begins with these bytes; the first one explains what is of no known format."""
+    return next((known for known in FORMATS if known.sniff(head)), FORMATS[0])
+
+
+def needed_length(file: BinaryIO, size: int) -> int:
+    """Length that a file's own tables promise, in bytes; `size` is its length now.
+
+    Raises
+    ------
+    FrameError
+        The file can never become a frame.
+    OSError
+        The file cannot be read.
+    """
+    file.seek(0)
+    return format_of(file.read(HEAD)).needed_length(file, size)
+
+
+def read(path: Path) -> Frame:
+    """Decode a raw file of any known format.
+
+    Returns
+    -------
+    Frame
+        The visible mosaic (ny, nx) in ADU, its colour pattern, levels and exposure.
+
+    Raises
+    ------
+    FrameError
+        The file is incomplete, damaged, not supported, no raw file at all, or could not be read.
+    FileNotFoundError
+        There is no such file (any more).
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ReadError(f"the file could not be read: {error.strerror or error}") from error
+    return format_of(head).read(path)

@@ -1,0 +1,248 @@
+"""ARW -> Frame: the only module that knows LibRaw (rawpy) and tifffile."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import struct
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+import rawpy
+import tifffile
+
+from arwatch.errors import DamagedError, FrameError, IncompleteError, NoMemoryError, ReadError, UnsupportedError
+from arwatch.formats.arw import content, tables
+from arwatch.model.frame import Exposure, Frame
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_TIFF_EP = {
+    271: "Make",
+    272: "Model",
+    33434: "ExposureTime",
+    33437: "FNumber",
+    34855: "ISOSpeedRatings",
+    36867: "DateTimeOriginal",
+    37386: "FocalLength",
+}
+"""Facts that stand in the first IFD; EXIF's own take precedence."""
+
+_DECIPHER = bytes.maketrans(bytes(n**3 % 249 if n < 249 else n for n in range(256)), bytes(range(256)))
+"""Sony's cipher for tags 0x94xx: each byte to its third power, modulo 249."""
+
+logging.getLogger("tifffile").disabled = True  # its remarks on damaged tables are not for this log
+
+MAX_PIXELS = 300_000_000
+"""A picture with more pixels is a damaged header; the largest sensors of today have 150 million."""
+
+_NO_MEMORY = "there was not enough memory to decode the frame: raise [workers] memory_mib, or set fewer workers"
+
+
+def read(path: Path) -> Frame:
+    """Decode one raw file.
+
+    Parameters
+    ----------
+    path
+        A raw file in a TIFF container, of any name.
+
+    Returns
+    -------
+    Frame
+        The visible mosaic, a copy of its own, with its colour pattern, levels and exposure facts.
+
+    Raises
+    ------
+    IncompleteError
+        The file ends before the data that its tables promise.
+    NotRawError, UnsupportedError, DamagedError
+        The file is no raw file, one that cannot be decoded, or broken inside.
+    ReadError
+        The file system did not give the bytes.
+    FileNotFoundError
+        There is no such file (any more).
+    """
+    try:
+        with path.open("rb") as file:
+            return _read(file)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ReadError(f"the file could not be read: {error.strerror or error}") from error
+
+
+def _read(file: BinaryIO) -> Frame:
+    size = os.fstat(file.fileno()).st_size
+    raw = tables.raw_image(file, size)
+    if raw is None or raw.end > size:
+        raise IncompleteError.at(size, tables.needed_length(file, size))
+    _refuse_unsupported(raw)
+    _refuse_absurd(raw.width, raw.height, size)
+    try:
+        suspects = content.check_stored(file, raw)
+        with rawpy.RawPy() as decoder:
+            decoder.open_file(f"/dev/fd/{file.fileno()}")  # any name, and surely the file that was checked
+            sizes = decoder.sizes
+            _refuse_absurd(sizes.raw_width, sizes.raw_height, size)
+            decoder.unpack()
+            mosaic = _mosaic(decoder)
+            content.check_rows(mosaic[: raw.used_height - sizes.top_margin] if raw.used_height < raw.height else mosaic)
+            if raw.compression in content.LOSSLESS:
+                content.check_lossless(file, raw, decoder.raw_image, suspects)
+            return Frame(
+                mosaic=mosaic,
+                colors=_colors(decoder),
+                black_level=min(decoder.black_level_per_channel),
+                white_level=decoder.white_level,
+                exposure=_exposure(file),
+            )
+    except FrameError:
+        raise
+    except MemoryError as error:
+        raise NoMemoryError(_NO_MEMORY) from error
+    except (rawpy.LibRawError, rawpy.NotSupportedError, NotImplementedError, RuntimeError) as error:
+        if isinstance(error, rawpy.LibRawUnsufficientMemoryError) or not _fits_into_memory(raw, size):
+            raise NoMemoryError(_NO_MEMORY) from error
+        raise _explained(error) from error
+
+
+def _refuse_unsupported(raw: tables.RawImage) -> None:
+    if raw.compression == 32766:
+        raise UnsupportedError(
+            "the frame is stored as ARW 6 (compressed by an A7 V or later), which no decoder here reads yet: "
+            "set the camera to uncompressed or lossless compressed RAW"
+        )
+    if raw.samples != 1 or raw.photometric != 32803:
+        raise UnsupportedError(
+            "the frame holds no colour mosaic (lossless compressed in size M or S): set the camera to size L"
+        )
+
+
+def _refuse_absurd(width: int, height: int, size: int) -> None:
+    if width * height > min(MAX_PIXELS, 16 * size):  # the densest storage needs a bit a pixel
+        raise DamagedError(f"the header claims {width} x {height} pixels: it is damaged, copy the file again")
+
+
+def _mosaic(decoder: rawpy.RawPy) -> NDArray[np.uint16]:
+    visible = decoder.raw_image_visible
+    if decoder.raw_type is not rawpy.RawType.Flat or visible.ndim != 2:
+        raise UnsupportedError("the frame holds no colour mosaic: only frames of one colour a pixel can be used")
+    return np.array(visible, dtype=np.uint16, order="C")
+
+
+def _colors(decoder: rawpy.RawPy) -> NDArray[np.uint8]:
+    """Return one period of the filter pattern from the visible area's first pixel on."""
+    top, left = decoder.sizes.top_margin, decoder.sizes.left_margin
+    # 24 is a whole number of periods of all the patterns that LibRaw knows, except Leaf's 16
+    sample = np.array([[decoder.raw_color(top + y, left + x) for x in range(24)] for y in range(24)], np.uint8)
+    for period in (2, 6):
+        colors = sample[:period, :period]
+        repeats = np.array_equal(sample, np.tile(colors, (24 // period, 24 // period)))
+        if repeats and {0, 1, 2} <= set(colors.flat):
+            return colors.copy()
+    raise UnsupportedError("the sensor has no colour filter pattern that repeats: it cannot be separated into bands")
+
+
+def _fits_into_memory(raw: tables.RawImage, size: int) -> bool:
+    """Tell whether a refusal of LibRaw may be taken at its word: without memory it calls a sound frame damaged."""
+    try:
+        np.empty(4 * raw.width * raw.height + size, np.uint8)  # its mosaic, ours, and the bytes to be unpacked
+    except MemoryError:
+        return False
+    return True
+
+
+def _explained(error: Exception) -> FrameError:
+    if not isinstance(error, rawpy.LibRawFatalError):
+        return UnsupportedError("the decoder does not know this camera's storage: a newer version of rawpy may read it")
+    return DamagedError("the frame's data is damaged and cannot be decoded: copy the file again from the card")
+
+
+def _exposure(file: BinaryIO) -> Exposure:
+    """Read what EXIF and the maker's notes tell; a broken EXIF costs its facts, never the frame."""
+    try:
+        file.seek(0)
+        with tifffile.TiffFile(file) as tiff:
+            tags = tiff.pages.first.tags
+            facts = {name: tags.valueof(code) for code, name in _TIFF_EP.items() if code in tags}
+            exif = tags.valueof(34665)
+            order = tiff.byteorder
+    except Exception:  # whatever tifffile makes of damaged tables
+        return Exposure()
+    facts |= exif if isinstance(exif, dict) else {}
+    iso = _number(facts.get("ISOSpeedRatings"))
+    if iso is None or iso >= 65535:  # as much as fits there
+        iso = _number(facts.get("RecommendedExposureIndex")) or iso
+    return Exposure(
+        taken=_taken(facts.get("DateTimeOriginal"), facts.get("SubsecTimeOriginal")),
+        utc_offset=_utc_offset(facts.get("OffsetTimeOriginal")),
+        exposure_s=_number(facts.get("ExposureTime")),
+        iso=None if iso is None else round(iso),
+        f_number=_number(facts.get("FNumber")),
+        focal_length_mm=_number(facts.get("FocalLength")),
+        make=_text(facts.get("Make")),
+        model=_text(facts.get("Model")),
+        lens=_text(facts.get("LensModel")),
+        camera_temperature_c=_temperature(file, facts.get("MakerNote"), order),
+    )
+
+
+def _number(value: object) -> float | None:
+    """Return a positive number or rational; None for what is broken or says unknown by 0."""
+    match value:
+        case int() | float():
+            number = float(value)
+        case (int(above), int(below), *_) if below:
+            number = above / below
+        case (int(first), *_) if len(value) != 2:
+            number = float(first)
+        case _:
+            return None
+    return number if 0 < number < 1e9 else None
+
+
+def _text(value: object) -> str | None:
+    if not isinstance(value, str):
+        return None
+    printable = "".join(letter for letter in value.partition("\0")[0] if letter.isprintable()).strip()
+    return printable if printable.strip("-") else None  # a lens without contacts is "----"
+
+
+def _taken(date_time: object, subseconds: object) -> datetime | None:
+    text, fraction = _text(date_time), _text(subseconds)
+    try:
+        taken = datetime.strptime(text or "", "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007  the zone has a tag of its own
+    except ValueError:
+        return None
+    digits = fraction if fraction and re.fullmatch("[0-9]{1,9}", fraction) else "0"
+    return taken + timedelta(microseconds=int(digits.ljust(9, "0")) // 1000)
+
+
+def _utc_offset(value: object) -> timedelta | None:
+    match = re.fullmatch(r"([+-])([01][0-9]):([0-5][0-9])", _text(value) or "")
+    if match is None:
+        return None
+    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    return -offset if match[1] == "-" else offset
+
+
+def _temperature(file: BinaryIO, note: object, order: str) -> float | None:
+    """Read CameraTemperature from Sony's tag 0x9403, as LibRaw and ExifTool do."""
+    if not isinstance(note, bytes):
+        return None
+    try:
+        (count,) = struct.unpack_from(order + "H", note)
+        entries = {tag: offset for tag, _, _, offset in struct.iter_unpack(order + "HHII", note[2 : 2 + 12 * count])}
+        file.seek(entries[0x9403])
+        check, temperature = file.read(6).translate(_DECIPHER)[4:]
+    except (struct.error, KeyError, ValueError, OSError):
+        return None
+    if not 0 < check < 100:
+        return None
+    return float(temperature - 256 if temperature > 127 else temperature)

@@ -1,0 +1,1 @@
+"""Where a frame's output goes, and how it gets there."""

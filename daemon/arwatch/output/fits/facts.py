@@ -1,0 +1,236 @@
+"""What the headers say: the exposure, the equipment, the mosaic, the method, the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from arwatch.output.fits.cards import Fact, quoted, readable
+from arwatch.settings.recipe import recipe
+
+if TYPE_CHECKING:
+    from arwatch.model.frame import Exposure, Frame
+    from arwatch.output.fits.form import Form
+    from arwatch.settings import Background, Camera, Settings
+    from arwatch.sky import BandModel, Sky
+
+_LETTERS = "RGBG"
+_EPOCH_MJD = datetime(1858, 11, 17)  # noqa: DTZ001 - UTC, as everything in a header
+_FARTHEST_ZONE = timedelta(hours=16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The file that a frame was read from, as it was then."""
+
+    path: Path
+    size: int
+    """Bytes."""
+    mtime_ns: int
+    """Modification time, nanoseconds since 1970."""
+    fingerprint: str = ""
+    """Digest by which the same content is known again."""
+    sha256: str | None = None
+    """Of the whole file, where the settings ask for it."""
+
+
+def program() -> str:
+    """Return name and version."""
+    try:
+        return f"arwatch {version('arwatch')}"
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "arwatch"
+
+
+def now() -> str:
+    """Return the UTC, for DATE."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def common_facts(frame: Frame, source: Origin, settings: Settings) -> Iterator[Fact]:
+    """Tell what both the primary and the image header carry."""
+    yield "DATE", now(), "[UTC] when this file was written"
+    yield "PATH", quoted(source.path), "source frame"
+    yield from _time_facts(frame.exposure, settings.camera)
+    yield from _exposure_facts(frame.exposure, settings)
+    yield from _place_facts(settings)
+    yield from _source_facts(source)
+    yield "RECIPE", recipe(settings), "digest of all that shaped the pixels"
+    yield "SWCREATE", program(), "program that wrote this file"
+    yield "CREATOR", program(), "program that wrote this file"
+
+
+def _time_facts(exposure: Exposure, camera: Camera) -> Iterator[Fact]:
+    yield "EXPTIME", _positive(exposure.exposure_s, zero=True), "Exposure time (in seconds)"
+    if exposure.taken is None:
+        return
+    zone = _zone(exposure, camera)
+    begin = exposure.taken.replace(tzinfo=None)
+    try:
+        if zone is not None:
+            begin = begin.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:  # years 1 and 9999
+        return
+    clock = "[UTC] {}" if zone is not None else "{}, camera clock, time zone unknown"
+    yield "TIMESYS", None if zone is None else "UTC", "time scale of the dates"
+    yield "DATE-OBS", _iso(begin), clock.format("start")
+    yield "MJD-OBS", _mjd(begin), "[d] start, as DATE-OBS"
+    try:
+        end = begin + timedelta(seconds=_positive(exposure.exposure_s) or 0.0)
+    except OverflowError:
+        return
+    yield "DATE-END", _iso(end), clock.format("end")
+    yield "MJD-END", _mjd(end), "[d] end, as DATE-END"
+
+
+def _zone(exposure: Exposure, camera: Camera) -> tzinfo | None:
+    if exposure.utc_offset is not None and abs(exposure.utc_offset) < _FARTHEST_ZONE:
+        return timezone(exposure.utc_offset)
+    if not camera.timezone:
+        return None
+    if camera.timezone[0] not in "+-":
+        return ZoneInfo(camera.timezone)
+    sign = -1 if camera.timezone[0] == "-" else 1
+    return timezone(sign * timedelta(hours=int(camera.timezone[1:3]), minutes=int(camera.timezone[4:6])))
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
+
+
+def _mjd(moment: datetime) -> float:
+    return (moment - _EPOCH_MJD) / timedelta(days=1)
+
+
+def _positive(value: float | None, *, zero: bool = False) -> float | None:
+    if value is None or not (value > 0 or (zero and value == 0)):
+        return None
+    return float(value)
+
+
+def _exposure_facts(exposure: Exposure, settings: Settings) -> Iterator[Fact]:
+    telescope = settings.telescope
+    focal = telescope.focal_length_mm or _positive(exposure.focal_length_mm)
+    ratio = _positive(exposure.f_number)
+    aperture = telescope.aperture_mm or None
+    if focal and aperture:
+        ratio = focal / aperture
+    elif focal and ratio:
+        aperture = focal / ratio
+    lens = readable(exposure.lens)
+    yield "IMAGETYP", readable(settings.object.image_type), "kind of exposure"
+    yield "OBJECT", readable(settings.object.name), "what was observed"
+    yield "INSTRUME", readable(exposure.make, exposure.model), "camera"
+    yield "TELESCOP", readable(telescope.name) or lens, "telescope or lens"
+    yield "LENS", lens, "lens"
+    yield "ISOSPEED", exposure.iso, "ISO sensitivity"
+    yield "FOCALLEN", _rounded(focal), "[mm] focal length"
+    yield "FOCRATIO", _rounded(ratio), "focal ratio"
+    yield "APTDIA", _rounded(aperture), "[mm] aperture diameter"
+    yield "CCD-TEMP", exposure.camera_temperature_c, "[deg C] camera temperature"
+    yield "XPIXSZ", telescope.pixel_size_um or None, "[um] pixel size"
+    yield "YPIXSZ", telescope.pixel_size_um or None, "[um] pixel size"
+    yield "XBINNING", 1, "binning"
+    yield "YBINNING", 1, "binning"
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _place_facts(settings: Settings) -> Iterator[Fact]:
+    yield "OBSERVER", readable(settings.observer.name), "observer"
+    yield "SITENAME", readable(settings.site.name), "observing site"
+    yield "SITELAT", settings.site.latitude_deg, "[deg] latitude, north positive"
+    yield "SITELONG", settings.site.longitude_deg, "[deg] longitude, east positive"
+    yield "SITEELEV", settings.site.elevation_m, "[m] elevation"
+
+
+def _source_facts(source: Origin) -> Iterator[Fact]:
+    yield "SRCNAME", quoted(source.path.name), "source file"
+    yield "SRCSIZE", source.size, "[byte] its size"
+    yield "SRCMTIME", source.mtime_ns, "[ns] its modification time since 1970"
+    yield "SRCDATE", _source_date(source.mtime_ns), "[UTC] its modification time"
+    yield "SRCPRINT", quoted(source.fingerprint) or None, "its fingerprint"
+    yield "SRCSHA", source.sha256, "its SHA-256"
+
+
+def _source_date(mtime_ns: int) -> str | None:
+    try:
+        return _iso(datetime(1970, 1, 1) + timedelta(microseconds=mtime_ns // 1000))  # noqa: DTZ001 - UTC
+    except OverflowError:
+        return None
+
+
+def mosaic_facts(frame: Frame, sky: Sky, form: Form, method: Background) -> Iterator[Fact]:
+    """Tell about the pixels, for the image header.
+
+    `SATURATE` is the lowest value that a saturated sample can have in this file.
+    """
+    yield "BUNIT", "" if form.unit_range else "adu", "unit of the samples"
+    if form.unit_range:
+        yield "DATAMIN", 0.0, "black of the range"
+        yield "DATAMAX", 1.0, "white of the range"
+    yield "ADUSCALE", form.scale, "ADU = value * ADUSCALE + PEDESTAL"
+    yield "PEDESTAL", _whole(-form.pedestal), "[adu] to add for a sky at zero"
+    yield from _pattern_facts(frame)
+    tops = (
+        (frame.white_level - float(band.mesh.max())) * norm
+        for band, norm in zip(_bands(sky), _norms(method), strict=True)
+    )
+    yield "SATURATE", round(form.stored(min(tops)), 6), "lowest value of a saturated sample"
+
+
+def _pattern_facts(frame: Frame) -> Iterator[Fact]:
+    letters = "".join(_LETTERS[color] for color in frame.colors.ravel())
+    yield "BAYERPAT", letters, "colours from the first stored sample"
+    yield "XBAYROFF", 0, "the pattern begins in the first column"
+    yield "YBAYROFF", 0, "the pattern begins in the first row"
+    yield "ROWORDER", "TOP-DOWN", "the first stored row is the top"
+    yield "BLKLEVEL", frame.black_level, "[adu] the camera's black level"
+    yield "WHTLEVEL", frame.white_level, "[adu] the camera's saturation level"
+
+
+def _whole(value: float) -> float | int:
+    return int(value) if value == int(value) else value
+
+
+def _norms(method: Background) -> tuple[float, float, float]:
+    return method.red_norm, 1.0, method.blue_norm
+
+
+def _bands(sky: Sky) -> tuple[BandModel, BandModel, BandModel]:
+    return sky.red, sky.green, sky.blue
+
+
+def method_facts(sky: Sky, method: Background) -> Iterator[Fact]:
+    """Tell every parameter that shaped the pixels, and what was found."""
+    yield "BKGBOX", method.box_size, "[pixel] edge of the boxes"
+    yield "BKGFILT", method.filter_size, "[box] edge of the mesh's median filter"
+    yield "BKGSIGMA", method.sigma, "clipping limit, standard deviations"
+    yield "BKGITER", method.max_iterations, "clipping rounds at most"
+    yield "BKGESTIM", method.estimator, "background of a box"
+    yield "BKGFILL", method.fill, "missing samples filled in before"
+    yield "BKGKERN", method.kernel_stddev, "[pixel] deviation of the filling Gaussian"
+    for letter, band, norm in zip("RGB", _bands(sky), _norms(method), strict=True):
+        yield f"NORM_{letter}", norm, "factor after the subtraction"
+        yield f"SKY_{letter}", round(float(band.level), 4), "[adu] median sky level"
+        yield f"SKYSIG_{letter}", round(float(band.noise), 4), "[adu] median sky noise"
+
+
+def history(method: Background) -> list[str]:
+    """Say what was done, for people."""
+    box, size = method.box_size, method.filter_size
+    return [
+        f"{program()} removed the sky background of each colour band:",
+        f"sky in boxes of {box} x {box} pixels, clipped at {method.sigma:g} sigma, as {method.estimator};",
+        f"meshes smoothed by a {size} x {size} median (MESH_R, MESH_G, MESH_B: ADU);",
+        "spline surface through each mesh subtracted from the band's own samples;",
+        f"red then times {method.red_norm:g}, blue times {method.blue_norm:g}.",
+        "raw = (value * ADUSCALE + PEDESTAL) / NORM + surface",
+    ]

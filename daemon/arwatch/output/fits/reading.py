@@ -1,0 +1,202 @@
+"""An output read back: where it came from, its meshes, and the raw mosaic that it was made of."""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
+
+import numpy as np
+from astropy.io import fits
+
+from arwatch.errors import ReadError
+from arwatch.output.fits.cards import unquoted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Color: TypeAlias = Literal["red", "green", "blue"]
+
+# What astropy and the checks here raise for files that are damaged or somebody else's.
+_BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, fits.VerifyError)
+
+_COLORS: tuple[Color, ...] = ("red", "green", "blue")
+_FIRST_LETTERS = {"R": 0, "G": 1, "B": 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What an output was made from, and how."""
+
+    name: str
+    """Of the source, without folder; other bytes than UTF-8 as `os.fsdecode` has them."""
+    size: int
+    """Of the source, bytes."""
+    mtime_ns: int
+    """Of the source, nanoseconds since 1970."""
+    fingerprint: str
+    """Of the source."""
+    recipe: str
+    """Digest of the settings that shaped the pixels (`arwatch.settings.recipe.recipe`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Band:
+    """A band's sky as it was found, one value a box, ADU."""
+
+    mesh: NDArray[np.float64]
+    rms: NDArray[np.float64]
+    norm: float
+    """Factor after the subtraction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Subtracted:
+    """An arwatch output in memory."""
+
+    mosaic: NDArray[np.float32]
+    """(ny, nx), ADU around zero in every profile."""
+    colors: NDArray[np.uint8]
+    """(py, px): one period of the colour pattern from the first sample on; 0 red, 1 green, 2 blue."""
+    red: Band
+    green: Band
+    blue: Band
+    box_size: int
+    """Pixels."""
+    facts: dict[str, str | int | float | bool]
+    """The header's keywords and values."""
+    comments: dict[str, str]
+    """What the keywords mean, with units."""
+
+    def surface(self, color: Color) -> NDArray[np.float32]:
+        """Render a band's sky surface, (ny, nx) in ADU.
+
+        Raises
+        ------
+        ValueError
+            There is no such band.
+        """
+        if color not in _COLORS:
+            raise ValueError(f"color must be one of {', '.join(_COLORS)}, not {color!r}")
+        from arwatch.sky.mesh.surface import render_surface  # noqa: PLC0415 - scipy, for those who ask
+
+        band: Band = getattr(self, color)
+        return render_surface(band.mesh, self.mosaic.shape, self.box_size)
+
+    def raw(self) -> NDArray[np.uint16]:
+        """Undo the subtraction: the mosaic as the camera stored it, (ny, nx) in ADU."""
+        raw = np.empty(self.mosaic.shape, np.uint16)
+        for band, color in enumerate(_COLORS):
+            surface, norm = self.surface(color), np.float32(getattr(self, color).norm)
+            for y, x in np.argwhere(self.colors == band):
+                own = (slice(y, None, self.colors.shape[0]), slice(x, None, self.colors.shape[1]))
+                values = np.rint(self.mosaic[own] / norm + surface[own])
+                raw[own] = np.clip(values, 0, np.iinfo(np.uint16).max)
+        return raw
+
+
+def provenance(output: Path) -> Provenance | None:
+    """Where an output came from; None where there is no complete output of arwatch under that name.
+
+    Only the headers are read: they promise a length, and the file must have it.
+    """
+    try:
+        with _regular(output) as file, warnings.catch_warnings(action="ignore"):  # damaged headers
+            header = _first_header(file)
+            return Provenance(
+                name=unquoted(header["SRCNAME"]),
+                size=int(header["SRCSIZE"]),
+                mtime_ns=int(header["SRCMTIME"]),
+                fingerprint=unquoted(header.get("SRCPRINT", "")),
+                recipe=str(header["RECIPE"]),
+            )
+    except _BROKEN:
+        return None
+
+
+def open(path: str | os.PathLike[str]) -> Subtracted:  # noqa: A001 - the public name is arwatch.open
+    """Read an arwatch output of any profile.
+
+    Raises
+    ------
+    ReadError
+        The file cannot be read, or is no complete output of arwatch.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            _first_header(file)
+            file.seek(0)
+            with fits.open(file, memmap=False) as hdus:
+                return _subtracted(hdus)
+    except (*_BROKEN, StopIteration) as error:
+        raise ReadError(f"{path} is not a complete arwatch output: {error}") from error
+
+
+def restore(path: Path) -> NDArray[np.uint16]:
+    """Read an output and undo its subtraction: the raw mosaic, (ny, nx) in ADU.
+
+    Raises
+    ------
+    ReadError
+        The file cannot be read, or is no complete output of arwatch.
+    """
+    return open(path).raw()
+
+
+def _subtracted(hdus: fits.HDUList) -> Subtracted:
+    image = next(hdu for hdu in hdus if hdu.header["NAXIS"] == 2)
+    header = image.header
+    scale, pedestal = np.float32(header["ADUSCALE"]), np.float32(header["PEDESTAL"])
+    mosaic = image.data.astype(np.float32)
+    mosaic *= scale
+    mosaic += pedestal
+    red, green, blue = (
+        Band(
+            mesh=hdus[f"MESH_{letter}"].data.astype(np.float64),
+            rms=hdus[f"NOISE_{letter}"].data.astype(np.float64),
+            norm=header[f"NORM_{letter}"],
+        )
+        for letter in "RGB"
+    )
+    cards = [card for card in header.cards if card.keyword not in ("HISTORY", "")]
+    return Subtracted(
+        mosaic=mosaic,
+        colors=_pattern(header["BAYERPAT"]),
+        red=red,
+        green=green,
+        blue=blue,
+        box_size=header["BKGBOX"],
+        facts={card.keyword: card.value for card in cards},
+        comments={card.keyword: card.comment for card in cards},
+    )
+
+
+def _pattern(letters: str) -> NDArray[np.uint8]:
+    edge = round(len(letters) ** 0.5)
+    return np.array([_FIRST_LETTERS[letter] for letter in letters], np.uint8).reshape(edge, edge)
+
+
+def _regular(path: Path) -> BinaryIO:
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(f"{path} is not a file")
+    return os.fdopen(fd, "rb")
+
+
+def _first_header(file: BinaryIO) -> fits.Header:
+    """Read the primary header of a file that is as long as its headers promise."""
+    if file.read(6) != b"SIMPLE":
+        raise OSError("it is no FITS file")
+    file.seek(0)
+    first = header = fits.Header.fromfile(file)
+    for _ in range(header["NEXTEND"]):
+        file.seek(header.data_size_padded, os.SEEK_CUR)
+        header = fits.Header.fromfile(file)
+    length = os.fstat(file.fileno()).st_size
+    if file.tell() + header.data_size_padded != length:
+        raise EOFError(f"{length} bytes are not what the headers promise")
+    return first

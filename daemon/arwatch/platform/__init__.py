@@ -1,0 +1,1 @@
+"""The machine: its cores, memory, folders, file systems and processes."""

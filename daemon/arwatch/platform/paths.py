@@ -1,0 +1,31 @@
+"""Where state and caches belong on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from arwatch.settings import State
+
+
+def state_folder(settings: State) -> Path:
+    """Where the ledger is kept: as set, else systemd's state directory, else the user's."""
+    if settings.folder:
+        return Path(settings.folder).expanduser().absolute()
+    return _folder_of("STATE_DIRECTORY", "XDG_STATE_HOME", ".local/state")
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept: NUMBA_CACHE_DIR, systemd's cache directory, else the user's."""
+    if given := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(given)
+    return _folder_of("CACHE_DIRECTORY", "XDG_CACHE_HOME", ".cache")
+
+
+def _folder_of(systemd: str, xdg: str, default: str) -> Path:
+    if given := os.environ.get(systemd):
+        return Path(given.split(":")[0])
+    home = os.environ.get(xdg)
+    return (Path(home) if home else Path.home() / default) / "arwatch"

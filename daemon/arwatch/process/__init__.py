@@ -1,0 +1,1 @@
+"""What is done with one frame, from raw file to FITS."""

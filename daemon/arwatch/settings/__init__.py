@@ -1,0 +1,39 @@
+"""The settings: one frozen value, read from a TOML file; every wrong key is named at once."""
+
+from arwatch.settings.load import load
+from arwatch.settings.model import (
+    Background,
+    Camera,
+    Disk,
+    Log,
+    Object,
+    Observer,
+    Output,
+    Section,
+    Service,
+    Settings,
+    Site,
+    State,
+    Telescope,
+    Watch,
+    Workers,
+)
+
+__all__ = [
+    "Background",
+    "Camera",
+    "Disk",
+    "Log",
+    "Object",
+    "Observer",
+    "Output",
+    "Section",
+    "Service",
+    "Settings",
+    "Site",
+    "State",
+    "Telescope",
+    "Watch",
+    "Workers",
+    "load",
+]

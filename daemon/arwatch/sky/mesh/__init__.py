@@ -1,0 +1,1 @@
+"""The method: boxes, a median-filtered mesh, a spline surface."""

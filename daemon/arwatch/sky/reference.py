@@ -1,0 +1,104 @@
+"""The method by photutils and astropy, step for step: slow, literal, and the yardstick of the fast path."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.convolution import Gaussian2DKernel, interpolate_replace_nans
+from astropy.stats import SigmaClip
+from astropy.utils.exceptions import AstropyUserWarning
+from photutils.background import (
+    Background2D,
+    MeanBackground,
+    MedianBackground,
+    ModeEstimatorBackground,
+    SExtractorBackground,
+)
+
+from arwatch.settings import Background
+from arwatch.sky.inputs import BANDS, checked_mosaic, color_pattern, fewest_samples
+from arwatch.sky.model import BandModel, Subtraction
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+ESTIMATORS = {
+    "mode": ModeEstimatorBackground,
+    "median": MedianBackground,
+    "mean": MeanBackground,
+    "sextractor": SExtractorBackground,
+}
+
+
+def subtract_background_reference(
+    mosaic: ArrayLike, colors: ArrayLike, settings: Background | None = None
+) -> Subtraction:
+    """Subtract the sky background from each band of a colour mosaic, by public library calls.
+
+    Parameters, errors and meaning are those of `arwatch.subtract_background`; the mosaic of the result is
+    float64, so that differences to it are not rounded.
+
+    Returns
+    -------
+    Subtraction
+        The mosaic (ny, nx), and the bands' meshes in ADU.
+
+    Notes
+    -----
+    Source: `Background2D` (photutils), `interpolate_replace_nans` and `SigmaClip` (astropy).
+    """
+    settings = settings or Background()
+    image = checked_mosaic(mosaic).astype(np.float64)
+    pattern = color_pattern(colors, image.shape)
+    repeats = [-(-size // period) for size, period in zip(image.shape, pattern.shape, strict=True)]
+    color_map = np.tile(pattern, repeats)[: image.shape[0], : image.shape[1]]
+    subtracted = image.copy()
+    models: dict[str, BandModel] = {}
+    norms = {"red": settings.red_norm, "green": 1.0, "blue": settings.blue_norm}
+    for band, indices in BANDS.items():
+        own = np.isin(color_map, indices)
+        share = 1.0 if settings.fill else float(np.isin(pattern, indices).mean())
+        fit = _fit(_filled(image, own, settings) if settings.fill else image, own, share, settings)
+        subtracted[own] -= fit.background[own]
+        subtracted[own] *= norms[band]
+        models[band] = BandModel(mesh=fit.background_mesh, rms=fit.background_rms_mesh)
+    return Subtraction(mosaic=subtracted, **models)
+
+
+def _filled(image: NDArray[np.float64], own: NDArray[np.bool_], settings: Background) -> NDArray[np.float64]:
+    """Fill a band's missing samples, those of value 0 among them, from the band itself."""
+    band: NDArray[np.float64] = np.where(own & (image != 0), image, np.nan)
+    with warnings.catch_warnings():
+        # a hole wider than the kernel stays NaN, and counts as 0 like everything that is still missing
+        warnings.filterwarnings("ignore", "nan_treatment='interpolate'", AstropyUserWarning)
+        band = interpolate_replace_nans(band, Gaussian2DKernel(x_stddev=settings.kernel_stddev))
+    band[np.isnan(band)] = 0.0
+    return band
+
+
+def _fit(band: NDArray[np.float64], own: NDArray[np.bool_], share: float, settings: Background) -> Background2D:
+    """Fit the band: from all pixels of the filled band, or (`fill = false`) from its own valid samples.
+
+    `share` is the part of a box that may hold samples; photutils' 10 % limit refers to that part.
+    """
+    return Background2D(
+        band,
+        settings.box_size,
+        mask=None if settings.fill else ~own | (band == 0),
+        filter_size=settings.filter_size,
+        exclude_percentile=_exclude_percentile(band.shape, settings.box_size, share),
+        sigma_clip=SigmaClip(sigma=settings.sigma, maxiters=settings.max_iterations),
+        bkg_estimator=ESTIMATORS[settings.estimator](),
+    )
+
+
+def _exclude_percentile(shape: tuple[int, int], box_size: int, share: float) -> float:
+    """Return photutils' default, 10 % of the samples, stated so that every release reads it alike.
+
+    A box that keeps exactly 90 % is excluded by photutils up to 3.0 and used by later ones
+    (astropy/photutils pull request 2363). Half a pixel beside that limit no box can be undecided.
+    """
+    box = min(box_size, shape[0]), min(box_size, shape[1])
+    return 100 * (1 - (fewest_samples(box, share) - 0.5) / (box[0] * box[1]))

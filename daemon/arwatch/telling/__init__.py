@@ -1,0 +1,1 @@
+"""How arwatch tells what it does: events, the log, systemd."""

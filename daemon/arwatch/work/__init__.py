@@ -1,0 +1,1 @@
+"""Workers, and what is given to them."""

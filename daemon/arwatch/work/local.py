@@ -1,0 +1,220 @@
+"""Worker processes: one pipe each, nothing shared.
+
+A process killed at any instant can hold no lock that another one needs (workers of multiprocessing's and
+Pebble's pools share a queue and its locks), so a crash, a hang or the kernel's out-of-memory killer costs one
+attempt of one frame. There is no thread and no polling: the service waits for the pipes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+from arwatch.model.job import Job
+from arwatch.model.outcome import Failed, Outcome
+from arwatch.platform import machine
+from arwatch.platform.processes import deaf_to_interrupts, load_ahead
+from arwatch.work.pool import Done, Lost, PoolError, Report
+from arwatch.work.worker import Compiling, Ready, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.context import ForkServerProcess
+    from pathlib import Path
+
+    from arwatch.settings import Workers
+
+START_S = 300.0
+"""A worker that has not reported ready by then (compiling included) hangs."""
+FIRST_DEATHS = 3
+"""So many workers in a row dying before they are ready: the installation is broken, not a frame."""
+LONGEST_PAUSE_S = 60.0
+"""Before another worker is tried where the machine refused some."""
+DEFAULT_MEMORY_MIB = 2048
+"""Bound on a worker's data: a 61-Mpx frame takes less than half of it."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: ForkServerProcess
+    pipe: Connection
+    deadline: float
+    """Monotonic seconds: when it counts as hanging."""
+    ready: bool = False
+    job: Job | None = None
+    jobs_done: int = 0
+
+
+class LocalPool:
+    """Processes on this machine, forked from a server that has the heavy libraries loaded.
+
+    Parameters
+    ----------
+    count : int
+        Workers.
+    timeout_s : float
+        Limit for one frame.
+    memory_mib : int
+        Bound on a worker's data (RLIMIT_DATA); 0 = `DEFAULT_MEMORY_MIB`.
+    renew_after : int
+        A worker is replaced after so many frames, whatever its libraries may have leaked.
+    cache : Path
+        Where compiled kernels are kept.
+    """
+
+    def __init__(self, count: int, *, timeout_s: float, memory_mib: int, renew_after: int, cache: Path) -> None:
+        self.timeout_s = timeout_s
+        self._count = count
+        self._memory = (memory_mib or DEFAULT_MEMORY_MIB) << 20
+        self._renew_after = renew_after
+        self._deaths = 0
+        self._once_ready = False
+        self._not_before = 0.0
+        self._workers: list[_Worker] = []
+        self._context = multiprocessing.get_context("forkserver")
+        load_ahead(cache)
+
+    @classmethod
+    def from_settings(cls, settings: Workers, cache: Path) -> LocalPool:
+        """Make the pool that the settings ask for on this machine."""
+        return cls(
+            machine.worker_count(settings),
+            timeout_s=settings.timeout_s,
+            memory_mib=settings.memory_mib,
+            renew_after=settings.renew_after,
+            cache=cache,
+        )
+
+    def free(self) -> int:
+        """How many jobs can be taken now."""
+        return sum(worker.ready and worker.job is None for worker in self._workers)
+
+    def busy(self) -> list[Job]:
+        """Give the jobs in work."""
+        return [worker.job for worker in self._workers if worker.job is not None]
+
+    def submit(self, job: Job) -> None:
+        """Start a job; `free` must not be 0."""
+        worker = next(w for w in self._workers if w.ready and w.job is None)
+        worker.job, worker.deadline = job, time.monotonic() + self.timeout_s
+        # a worker that has just died is found by `collect`, with its job
+        with contextlib.suppress(OSError):
+            worker.pipe.send(job)
+
+    def handles(self) -> list[Connection]:
+        """Pipes of the workers."""
+        return [worker.pipe for worker in self._workers]
+
+    def sleep(self) -> float | None:
+        """Seconds until the next worker counts as hanging."""
+        now = time.monotonic()
+        if len(self._workers) < self._count:
+            return max(0.0, self._not_before - now)
+        due = [w.deadline for w in self._workers if w.job is not None or not w.ready]
+        return max(0.0, min(due) - now) if due else None
+
+    def collect(self) -> Iterator[Report]:
+        """Give what has happened; dead, hanging and worn-out workers are replaced.
+
+        Raises
+        ------
+        PoolError
+            Workers die before they are ready, again and again.
+        """
+        for worker in list(self._workers):
+            yield from self._hear(worker)
+        while len(self._workers) < self._count and time.monotonic() >= self._not_before:
+            try:
+                self._workers.append(self._start())
+            except (OSError, EOFError) as error:  # the fork server died, or the machine has no room for a process
+                self._died(reason := f"the worker cannot be started: {error}")
+                yield Lost(reason, None)
+                return
+
+    def close(self) -> None:
+        """End all workers at once."""
+        for worker in self._workers:
+            _end(worker)
+        self._workers.clear()
+
+    def _hear(self, worker: _Worker) -> Iterator[Report]:
+        try:
+            while worker.pipe.poll():
+                message = worker.pipe.recv()
+                if isinstance(message, Compiling):
+                    yield message
+                elif isinstance(message, Ready):
+                    worker.ready, self._once_ready, self._deaths = True, True, 0
+                    yield message
+                elif worker.job is not None:
+                    job, worker.job, worker.jobs_done = worker.job, None, worker.jobs_done + 1
+                    if worker.jobs_done >= self._renew_after or _out_of_memory(message):
+                        self._retire(worker)
+                    yield Done(job, message)
+                    if worker not in self._workers:
+                        return
+        except (EOFError, OSError):
+            yield from self._bury(worker, None)
+            return
+        if (worker.job is not None or not worker.ready) and time.monotonic() >= worker.deadline:
+            limit = self.timeout_s if worker.job is not None else START_S
+            yield from self._bury(worker, f"took longer than {limit:g} s and was stopped")
+
+    def _bury(self, worker: _Worker, why: str | None) -> Iterator[Report]:
+        """Replace a worker that died (or, with `why`, is stopped now); its job is given back as failed."""
+        self._retire(worker)
+        reason = f"the worker {why or _death(worker.process.exitcode)}"
+        if not worker.ready:
+            self._died(reason)
+        yield Lost(reason, worker.job)
+        if worker.job is not None:
+            code = "timeout" if why else "worker_lost"
+            yield Done(worker.job, Failed(code=code, reason=reason, retriable=True))
+
+    def _died(self, reason: str) -> None:
+        """Count a worker that never got ready: at first that is the installation's fault, later the machine's."""
+        self._deaths += 1
+        if self._deaths >= FIRST_DEATHS and not self._once_ready:
+            raise PoolError(f"workers cannot start: {reason}; run `arwatch check`")
+        self._not_before = (
+            time.monotonic() + min(2.0 ** min(self._deaths, 10), LONGEST_PAUSE_S) if self._once_ready else 0.0
+        )
+
+    def _retire(self, worker: _Worker) -> None:
+        _end(worker)
+        self._workers.remove(worker)
+
+    def _start(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        args = (theirs, self._memory, os.environ["NUMBA_CACHE_DIR"])
+        process = self._context.Process(target=serve, args=args, daemon=True, name="arwatch-worker")
+        with deaf_to_interrupts():
+            process.start()
+        theirs.close()
+        return _Worker(process, ours, time.monotonic() + START_S)
+
+
+def _out_of_memory(outcome: Outcome) -> bool:
+    """Whether the worker has reached its bound: its heap stays there, and what failed half-way may be left so."""
+    return isinstance(outcome, Failed) and outcome.code == "memory"
+
+
+def _end(worker: _Worker) -> None:
+    """Kill it: a stopped (SIGSTOP) or hanging process heeds nothing else, and an idle one loses nothing."""
+    worker.pipe.close()
+    worker.process.kill()
+    worker.process.join(10.0)
+
+
+def _death(exit_code: int | None) -> str:
+    if exit_code is None or exit_code >= 0:
+        return "ended by itself"
+    name = signal.Signals(-exit_code).name if -exit_code in set(signal.Signals) else f"signal {-exit_code}"
+    hint = ", perhaps for lack of memory" if exit_code == -signal.SIGKILL else ", most likely a crash in the decoder"
+    return f"was killed ({name}{hint})"

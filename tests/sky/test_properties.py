@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from arwatch.settings import Background
+from arwatch.sky import subtract_background
+from arwatch.sky.mesh import tiles
+from scenes import BAYER, XTRANS
+from sky_support import assert_like_reference
+
+
+def exposed(shape, level, zeros, stars, seed):
+    rng = np.random.default_rng(seed)
+    mosaic = rng.poisson(level, shape) + rng.uniform(0, level * 0.2) * np.linspace(0, 1, shape[1])
+    mosaic[rng.random(shape) < stars] *= 4
+    mosaic[rng.random(shape) < zeros] = 0
+    return mosaic.astype(np.uint16)
+
+
+frames = st.builds(
+    exposed,
+    st.tuples(st.integers(30, 90), st.integers(30, 90)),
+    st.sampled_from([3, 60, 1000, 12000]),
+    st.sampled_from([0, 0, 0.001, 0.05, 0.5]),
+    st.sampled_from([0, 0.01, 0.05]),
+    st.integers(0, 2**32 - 1),
+)
+methods = st.builds(
+    Background,
+    box_size=st.integers(5, 30),
+    filter_size=st.sampled_from([1, 3, 5]),
+    sigma=st.sampled_from([2.5, 3.0, 5.0]),
+    max_iterations=st.integers(1, 6),
+    estimator=st.sampled_from(["mode", "median", "mean", "sextractor"]),
+    kernel_stddev=st.sampled_from([0.4, 1.0, 2.0]),
+    fill=st.booleans(),
+)
+patterns = st.sampled_from([*BAYER.values(), XTRANS, np.roll(XTRANS, (1, 2), (0, 1))])
+
+
+sizes = st.sampled_from([tiles.TILE, (1, 1), (16, 32), (40, 24)])
+"""Of tiles: as they are, and so small that some lie inside these small frames."""
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(frames, patterns, methods, st.integers(1, 3), sizes)
+def test_engine_and_reference_agree(mosaic, colors, method, threads, tile):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiles, "TILE", tile)
+        assert_like_reference(mosaic, colors, method, threads=threads, may_refuse=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(frames, patterns, methods)
+def test_the_period_says_what_the_whole_map_says(mosaic, colors, method):
+    repeats = [-(-size // period) for size, period in zip(mosaic.shape, colors.shape, strict=True)]
+    color_map = np.tile(colors, repeats)[: mosaic.shape[0], : mosaic.shape[1]]
+    try:
+        expected = subtract_background(mosaic, colors, method)
+    except ValueError:
+        return
+    np.testing.assert_array_equal(subtract_background(mosaic, color_map, method).mosaic, expected.mosaic)
+
+
+@settings(max_examples=25, deadline=None)
+@given(frames, patterns, methods, st.integers(1, 5000))
+def test_a_brighter_sky_changes_the_meshes_alone(mosaic, colors, method, offset):
+    mosaic = np.maximum(mosaic, 1)
+    brighter = (mosaic + offset).astype(np.uint16)
+    # at the edge zeros from beyond it are filled in, which do not grow with the sky
+    method = method.model_copy(update={"fill": False})
+    try:
+        expected = subtract_background(mosaic, colors, method)
+    except ValueError:
+        return
+    found = subtract_background(brighter, colors, method)
+    for band in ("red", "green", "blue"):
+        one, other = getattr(expected, band), getattr(found, band)
+        np.testing.assert_allclose(other.mesh, one.mesh + offset, rtol=0, atol=0.005)
+        np.testing.assert_allclose(other.rms, one.rms, rtol=0, atol=0.005)

@@ -1,0 +1,150 @@
+"""Real worker processes, really killed."""
+
+import os
+import signal
+from multiprocessing.connection import wait
+
+import pytest
+
+from arwatch.model.job import Job, Source
+from arwatch.model.outcome import Failed, Skipped, Written
+from arwatch.platform import paths
+from arwatch.platform.fs import look
+from arwatch.settings import Settings
+from arwatch.simulate import Scene, camera
+from arwatch.work.local import LocalPool
+from arwatch.work.pool import Done, Lost
+from arwatch.work.worker import Ready
+
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def make_pool():
+    pools = []
+
+    def make(*, count=1, timeout_s=60.0, memory_mib=0, renew_after=100):
+        pool = LocalPool(
+            count, timeout_s=timeout_s, memory_mib=memory_mib, renew_after=renew_after, cache=paths.cache_folder()
+        )
+        pools.append(pool)
+        return pool
+
+    yield make
+    for pool in pools:
+        pool.close()
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory):
+    """A small frame's job and a large one's."""
+    made = []
+    for name, height, width in (("small", 100, 150), ("large", 4024, 6024)):
+        folder = tmp_path_factory.mktemp(name)
+        (path,) = camera(folder, frames=1, scene=Scene(height=height, width=width, stars=5))
+        seen = look(path)
+        source = Source(path, seen.size, seen.mtime_ns)
+        made.append(Job(source=source, output=folder / "out.fits", root=folder, settings=Settings(), force=True))
+    return made
+
+
+def reports(pool, kind, count=1):
+    """Wait for reports of a kind; the others are dropped."""
+    found = []
+    while True:
+        found += [report for report in pool.collect() if isinstance(report, kind)]
+        if len(found) >= count:
+            return found
+        assert wait(pool.handles(), min(PATIENCE_S, pool.sleep() or PATIENCE_S)) or pool.sleep() == 0.0
+
+
+def test_a_signal_without_a_name(make_pool):
+    pool = make_pool()
+    reports(pool, Ready)
+    os.kill(only_process(pool).pid, signal.SIGRTMIN + 3)
+    (lost,) = reports(pool, Lost)
+    assert f"signal {signal.SIGRTMIN + 3}" in lost.reason
+
+
+def only_process(pool):
+    return pool._workers[0].process
+
+
+def test_a_job_is_done_and_then_need_not_be_done_again(make_pool, jobs):
+    pool = make_pool()
+    reports(pool, Ready)
+    assert pool.free() == 1
+    pool.submit(jobs[0])
+    assert (pool.free(), pool.busy()) == (0, [jobs[0]])
+    (done,) = reports(pool, Done)
+    assert isinstance(done.outcome, Written)
+    assert done.job == jobs[0]
+    assert pool.free() == 1
+    pool.submit(Job(**{f: getattr(jobs[0], f) for f in ("source", "output", "root", "settings")}))
+    (done,) = reports(pool, Done)
+    assert isinstance(done.outcome, Skipped)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_killed_worker_costs_one_attempt_and_is_replaced(make_pool, jobs, number):
+    pool = make_pool()
+    reports(pool, Ready)
+    pool.submit(jobs[1])
+    os.kill(only_process(pool).pid, number)
+    lost, done = reports(pool, (Lost, Done), count=2)
+    assert lost.job == done.job == jobs[1]
+    assert number.name in lost.reason
+    assert (done.outcome.code, done.outcome.retriable) == ("worker_lost", True)
+    reports(pool, Ready)
+    pool.submit(jobs[0])
+    assert isinstance(reports(pool, Done)[0].outcome, Written)
+
+
+def test_a_stopped_worker_is_ended_at_its_time_limit(make_pool, jobs):
+    pool = make_pool(timeout_s=0.5)
+    reports(pool, Ready)
+    os.kill(only_process(pool).pid, signal.SIGSTOP)
+    pool.submit(jobs[0])
+    (done,) = reports(pool, Done)
+    assert done.outcome.code == "timeout"
+    reports(pool, Ready)
+
+
+def test_an_idle_worker_that_dies_is_replaced(make_pool):
+    pool = make_pool()
+    reports(pool, Ready)
+    only_process(pool).kill()
+    (lost,) = reports(pool, Lost)
+    assert lost.job is None
+    reports(pool, Ready)
+
+
+def test_memory_is_bounded_and_who_ran_out_of_it_is_replaced(make_pool, jobs):
+    pool = make_pool(memory_mib=250)
+    reports(pool, Ready)
+    before = only_process(pool).pid
+    pool.submit(jobs[1])
+    (done,) = reports(pool, Done)
+    assert isinstance(done.outcome, Failed)
+    assert (done.outcome.code, done.outcome.retriable) == ("memory", True)
+    reports(pool, Ready)
+    assert only_process(pool).pid != before
+
+
+def test_workers_are_renewed(make_pool, jobs):
+    pool = make_pool(renew_after=2)
+    reports(pool, Ready)
+    first = only_process(pool).pid
+    for _ in range(2):
+        pool.submit(jobs[0])
+        reports(pool, Done)
+    reports(pool, Ready)
+    assert only_process(pool).pid != first
+
+
+def test_workers_end_with_their_pool(make_pool):
+    pool = make_pool(count=2)
+    reports(pool, Ready, count=2)
+    processes = [worker.process for worker in pool._workers]
+    pool.close()
+    assert not any(process.is_alive() for process in processes)
