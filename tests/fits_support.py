@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from arwatch.model.figures import Figures
 from arwatch.model.frame import Exposure, Frame
+from arwatch.model.job import Source
 from arwatch.output import fits
 from arwatch.settings import Background, Output, Settings
 from arwatch.simulate import Scene, Star, colors_of, render
@@ -55,17 +57,30 @@ class Made:
     frame: Frame
     subtraction: Subtraction
 
-    def write(self, output: Path, settings: Settings | None = None, source: fits.Origin | None = None) -> int:
+    def write(self, output: Path, settings: Settings | None = None, origin: fits.Origin | None = None) -> int:
         settings = settings or settings_for(Output())
-        left, source = self.subtraction, source or SOURCE
-        return fits.write(output, self.frame, left, left.mosaic, source=source, settings=settings)
+        left, origin = self.subtraction, origin or ORIGIN
+        return fits.write(output, self.frame, left, left.mosaic, origin=origin, figures=self.figures, settings=settings)
+
+    @property
+    def figures(self) -> Figures:
+        sky, exposure = self.subtraction, self.frame.exposure
+        return Figures(
+            exposure_s=exposure.exposure_s,
+            iso=exposure.iso,
+            red_level=sky.red.level,
+            red_noise=sky.red.noise,
+            green_level=sky.green.level,
+            green_noise=sky.green.noise,
+            blue_level=sky.blue.level,
+            blue_noise=sky.blue.noise,
+        )
 
 
-SOURCE = fits.Origin(
-    path=Path("/night/DSC00001.ARW"),
-    size=25_221_888,
-    mtime_ns=1_627_136_586_583_000_001,
+ORIGIN = fits.Origin(
+    source=Source(Path("/night/DSC00001.ARW"), size=25_221_888, mtime_ns=1_627_136_586_583_000_001),
     fingerprint="c0ffee",
+    recipe="0123456789abcdef",
 )
 
 

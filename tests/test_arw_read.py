@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import storage
-from arwatch.errors import DamagedError, FrameError, IncompleteError, NotRawError, ReadError, UnsupportedError
+from arwatch.errors import DamagedError, Fate, FrameError, IncompleteError, NotRawError, ReadError, UnsupportedError
 from arwatch.formats.arw import decode, tables
 from arwatch.model.frame import Exposure, Frame
 from arwatch.simulate import Scene, Star, render
@@ -299,7 +299,7 @@ def test_a_missing_file_is_the_caller_s(tmp_path: Path) -> None:
 def test_what_the_file_system_refuses_is_retriable(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="could not be read") as caught:
         decode.read(tmp_path)
-    assert caught.value.retriable
+    assert caught.value.code.fate is Fate.MAY_PASS
 
 
 def exif_file(exif: dict[int, tuple[str, tuple[int, ...] | bytes]]) -> bytes:

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arwatch.errors import NoSpaceError, ReadError
+from arwatch.model.figures import Figures
 from arwatch.model.frame import Frame
 from arwatch.output import fits as fitsfile
 from arwatch.output.fits.hdu import encode_checksum
 from arwatch.settings import Output
-from arwatch.settings.recipe import recipe
 from arwatch.simulate import Scene
 from arwatch.sky import BandModel, Subtraction
-from fits_support import FORMS, METHOD, SOURCE, Made, files_end_at, made, names, settings_for, subtracted, tiny, white
+from fits_support import FORMS, METHOD, ORIGIN, Made, files_end_at, made, names, settings_for, subtracted, tiny, white
 
 EXTENSIONS = ["MESH_R", "NOISE_R", "MESH_G", "NOISE_G", "MESH_B", "NOISE_B"]
 
@@ -193,15 +193,18 @@ def test_what_is_no_output_cannot_be_opened(content: bytes, tmp_path: Path) -> N
         fitsfile.restore(path)
 
 
-def test_provenance_tells_source_and_recipe(path: Path) -> None:
-    output = next(form.values[0] for form in FORMS if form.id == path.stem)
-    assert fitsfile.provenance(path) == fitsfile.Provenance(
+def test_provenance_tells_source_recipe_and_figures(path: Path, night: Made) -> None:
+    found = fitsfile.provenance(path)
+    assert found == fitsfile.Provenance(
         name="DSC00001.ARW",
-        size=SOURCE.size,
-        mtime_ns=SOURCE.mtime_ns,
+        size=ORIGIN.source.size,
+        mtime_ns=ORIGIN.source.mtime_ns,
         fingerprint="c0ffee",
-        recipe=recipe(settings_for(output)),
+        recipe=ORIGIN.recipe,
+        length=path.stat().st_size,
+        figures=Figures.of(night.figures.known() | {"taken": "2024-08-12T21:15:07.250+00:00"}),
     )
+    assert found.figures.red_level is not None
 
 
 def test_no_provenance_without_every_byte(path: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from pydantic import ValidationError
 
 from arwatch import formats
 from arwatch.model.frame import Exposure
+from arwatch.model.job import Source
 from arwatch.output import fits as fitsfile
 from arwatch.output.fits.cards import quoted, readable, unquoted
 from arwatch.settings import Camera, Output
-from fits_support import SOURCE, exposures, settings_for, tiny
+from fits_support import ORIGIN, exposures, settings_for, tiny
 
 FRAMES = os.environ.get("ARWATCH_FRAMES")
 
@@ -36,11 +38,11 @@ ZV_E10 = Exposure(
 
 
 def headers(
-    folder: Path, exposure: Exposure, source: fitsfile.Origin = SOURCE, **sections: object
+    folder: Path, exposure: Exposure, origin: fitsfile.Origin = ORIGIN, **sections: object
 ) -> list[fits.Header]:
     """Primary and image header of a file that holds its checksums."""
     path = folder / "a.fits"
-    tiny(exposure).write(path, settings_for(Output(), **sections), source)
+    tiny(exposure).write(path, settings_for(Output(), **sections), origin)
     with fits.open(path, checksum=True) as hdus:
         hdus.verify("exception")
         return [hdu.header.copy() for hdu in hdus[:2]]
@@ -187,9 +189,9 @@ names = st.binary(min_size=1, max_size=255).filter(lambda name: not set(name) & 
 @given(name=names, folder=names, mtime_ns=st.integers(-(2**62), 2**62))
 def test_any_source_name_comes_back(name: bytes, folder: bytes, mtime_ns: int) -> None:
     path = Path(os.fsdecode(b"/" + folder + b"/x" + name[:254]))
-    source = fitsfile.Origin(path=path, size=1, mtime_ns=mtime_ns, fingerprint="f", sha256="0" * 64)
+    origin = replace(ORIGIN, source=Source(path, 1, mtime_ns), fingerprint="f", sha256="0" * 64)
     with tempfile.TemporaryDirectory() as place:
-        header, _ = headers(Path(place), Exposure(), source)
+        header, _ = headers(Path(place), Exposure(), origin)
         assert unquoted(header["PATH"]) == str(path)
         found = fitsfile.provenance(Path(place) / "a.fits")
         assert found is not None

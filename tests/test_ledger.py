@@ -6,7 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from arwatch.errors import FailureCode
 from arwatch.ledger.store import Ledger, LedgerError, set_aside
+from arwatch.model.figures import Figures
 from arwatch.model.job import Look
 
 ROOT = Path("/night")
@@ -50,11 +52,11 @@ def test_a_frame_s_life(ledger, clock):
     assert ledger.next() is None
     assert ledger.owners(OUTPUT) == [FRAME]
     clock.now = 1004.0
-    ledger.written(FRAME, 99, {"red_level": 812.5})
+    ledger.written(FRAME, 99, Figures(red_level=812.5))
     entry = ledger.get(FRAME)
     assert (entry.state, entry.attempts, entry.output, entry.output_size) == ("written", 1, OUTPUT, 99)
     assert (entry.seen, entry.started, entry.ended, entry.recipe) == (1000.0, 1003.0, 1004.0, "recipe")
-    assert entry.facts == {"red_level": 812.5}
+    assert entry.figures == Figures(red_level=812.5)
 
 
 def test_live_frames_go_before_the_backlog_and_the_oldest_first_among_each(ledger):
@@ -98,7 +100,7 @@ def test_what_was_in_work_when_the_daemon_died_is_put_back(tmp_path, ledger, clo
 def test_a_changed_frame_begins_a_new_life(ledger):
     settled(ledger)
     ledger.started(FRAME, OUTPUT, "")
-    ledger.failed(FRAME, Look(10, 5), "damaged", "rows repeat", final=True)
+    ledger.failed(FRAME, Look(10, 5), FailureCode.DAMAGED, "rows repeat")
     entry = ledger.get(FRAME)
     assert (entry.state, entry.code, entry.reason, entry.final) == ("failed", "damaged", "rows repeat", True)
     ledger.saw(FRAME, live=True)
@@ -128,7 +130,7 @@ def test_the_clock_set_back_does_not_hold_up_a_retry_for_ever(ledger, clock):
 def test_any_name_comes_back_as_it_was(ledger, name):
     path = ROOT / os.fsdecode(name)
     settled(ledger, path)
-    ledger.failed(path, None, "read", f"cannot read {path}", final=False)
+    ledger.failed(path, None, FailureCode.READ, f"cannot read {path}")
     assert ledger.get(path).path == path
     ledger.forget(path)
     assert ledger.get(path) is None
@@ -159,7 +161,7 @@ def test_a_state_folder_that_cannot_be_made(tmp_path):
 
 def test_damaged_facts_are_a_damaged_ledger(ledger):
     settled(ledger)
-    ledger.written(FRAME, 1, {"red_level": 1.0})
+    ledger.written(FRAME, 1, Figures(red_level=1.0))
     ledger._db.execute("UPDATE frames SET facts = '{\"red_le'")
     with pytest.raises(sqlite3.DatabaseError, match="damaged"):
         ledger.get(FRAME)

@@ -6,6 +6,7 @@ from multiprocessing.connection import wait
 
 import pytest
 
+from arwatch.errors import FailureCode
 from arwatch.model.job import Job, Source
 from arwatch.model.outcome import Failed, Skipped, Written
 from arwatch.platform import paths
@@ -94,7 +95,7 @@ def test_a_killed_worker_costs_one_attempt_and_is_replaced(make_pool, jobs, numb
     lost, done = reports(pool, (Lost, Done), count=2)
     assert lost.job == done.job == jobs[1]
     assert number.name in lost.reason
-    assert (done.outcome.code, done.outcome.retriable) == ("worker_lost", True)
+    assert done.outcome.code is FailureCode.WORKER_LOST
     reports(pool, Ready)
     pool.submit(jobs[0])
     assert isinstance(reports(pool, Done)[0].outcome, Written)
@@ -126,7 +127,7 @@ def test_memory_is_bounded_and_who_ran_out_of_it_is_replaced(make_pool, jobs):
     pool.submit(jobs[1])
     (done,) = reports(pool, Done)
     assert isinstance(done.outcome, Failed)
-    assert (done.outcome.code, done.outcome.retriable) == ("memory", True)
+    assert done.outcome.code is FailureCode.MEMORY
     reports(pool, Ready)
     assert only_process(pool).pid != before
 

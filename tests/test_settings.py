@@ -5,7 +5,6 @@ import pytest
 
 from arwatch.errors import SettingsError
 from arwatch.settings import Settings, load
-from arwatch.settings.recipe import recipe
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
 
@@ -89,20 +88,6 @@ def test_a_missing_file_and_one_that_is_no_text(tmp_path):
 def test_settings_do_not_change():
     with pytest.raises(ValueError, match="frozen"):
         Settings().watch.settle_s = 3.0
-
-
-@pytest.mark.parametrize(
-    ("text", "same"),
-    [
-        ("[background]\nbox_size = 101", False),
-        ('[output]\nprofile = "siril"', False),
-        ("[output]\ncompress = true", False),
-        ("[workers]\ncount = 1", True),
-        ('[output]\nsuffix = ".x.fits"', True),
-    ],
-)
-def test_the_recipe_follows_what_shapes_the_output(tmp_path, text, same):
-    assert (recipe(load(written(tmp_path, text))) == recipe(Settings())) is same
 
 
 @pytest.mark.parametrize("text", ["x = " + "9" * 5000, "x = " + "[" * 5000])

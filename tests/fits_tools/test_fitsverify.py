@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from arwatch import formats
 from arwatch.model.frame import Exposure
+from arwatch.model.job import Source
 from arwatch.output import fits
 from arwatch.settings import Output
 from arwatch.simulate import Scene
-from fits_support import FORMS, PATTERNS, SOURCE, exposures, made, settings_for, subtracted, tiny, verify
+from fits_support import FORMS, ORIGIN, PATTERNS, exposures, made, settings_for, subtracted, tiny, verify
 
 FRAMES = os.environ.get("ARWATCH_FRAMES")
 NAMES = (
@@ -41,7 +42,7 @@ EQUIPMENT = {
 def test_every_form_is_valid(output: Output, sections: dict[str, object], tmp_path: Path) -> None:
     one = made(Scene(height=150, width=231, stars=20))
     path, raw = tmp_path / "a.fits", tmp_path / "raw.fits"
-    one.write(path, settings_for(output, **sections), replace(SOURCE, sha256="0" * 64))
+    one.write(path, settings_for(output, **sections), replace(ORIGIN, sha256="0" * 64))
     fits.restore_file(path, raw)
     verify(path, raw)
 
@@ -55,7 +56,7 @@ def test_any_exif_and_any_name_is_valid(output: Output, tmp_path: Path) -> None:
     def write(exposure: Exposure, name: bytes, mtime_ns: int) -> None:
         path = tmp_path / f"{len(written)}.fits"
         source = Path("/x") / os.fsdecode(b"x" + name.translate(None, b"\0/"))
-        tiny(exposure).write(path, settings_for(output), replace(SOURCE, path=source, mtime_ns=mtime_ns))
+        tiny(exposure).write(path, settings_for(output), replace(ORIGIN, source=Source(source, 1, mtime_ns)))
         written.append(path)
 
     write()

@@ -15,7 +15,7 @@ from arwatch import formats, simulate
 from arwatch.errors import ArwatchError
 from arwatch.output.naming import output_root
 from arwatch.platform import machine, paths
-from arwatch.work.disk import MIB, free_bytes
+from arwatch.work.room import MIB, free_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,9 +15,9 @@ from rich.console import Console
 
 from arwatch import simulate
 from arwatch.commands.tables import Row, outcome_table
-from arwatch.errors import ArwatchError
+from arwatch.errors import ArwatchError, FailureCode
 from arwatch.ledger.store import Entry, Ledger
-from arwatch.model.outcome import Failed, Outcome, Sky, Written
+from arwatch.model.outcome import Failed, Outcome, Written
 from arwatch.platform.processes import deaf_to_interrupts
 
 if TYPE_CHECKING:
@@ -96,14 +96,9 @@ def _ticks(daemon: subprocess.Popen[bytes]) -> Iterator[None]:
 
 def _outcome(entry: Entry) -> Outcome:
     """Give what the ledger tells of an ended frame."""
-    if entry.state == "failed" or entry.output is None:
-        return Failed(code=entry.code or "", reason=entry.reason or "", retriable=not entry.final)
-    facts = entry.facts
-    red, green, blue = (
-        Sky(level=facts[f"{band}_level"], noise=facts[f"{band}_noise"]) for band in ("red", "green", "blue")
-    )
-    seconds = {name: facts[name] for name in ("decode_s", "subtract_s", "write_s")}
-    return Written(output=entry.output, size=entry.output_size or 0, red=red, green=green, blue=blue, **seconds)
+    if entry.code is not None or entry.output is None:
+        return Failed(code=FailureCode(entry.code or FailureCode.INTERNAL), reason=entry.reason or "")
+    return Written(output=entry.output, size=entry.output_size or 0, figures=entry.figures)
 
 
 def _picture(entries: list[Entry], path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
@@ -22,16 +21,18 @@ from rich.progress import (
 from rich.text import Text
 
 from arwatch.commands.tables import Row, outcome_table
-from arwatch.errors import ArwatchError
+from arwatch.errors import ArwatchError, FailureCode
 from arwatch.formats.names import is_frame
-from arwatch.model.job import Job, Source
-from arwatch.model.outcome import Failed, Outcome, Unsettled
-from arwatch.output.naming import output_path, output_root
-from arwatch.output.publish import remove_stale
-from arwatch.platform import machine, paths
+from arwatch.ledger.store import Ledger
+from arwatch.model.job import Look
+from arwatch.model.outcome import Failed
+from arwatch.platform import paths
 from arwatch.platform.fs import look, scan
+from arwatch.work.happenings import Ended, Happening, Returned
 from arwatch.work.local import LocalPool
-from arwatch.work.pool import Done
+from arwatch.work.retry import Policy
+from arwatch.work.room import free_bytes
+from arwatch.work.scheduler import Scheduler
 from arwatch.work.worker import Compiling
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Found:
     root: Path
 
 
-def find(paths: Iterable[Path], settings: Settings) -> list[Found]:
+def find(given: Iterable[Path], settings: Settings) -> list[Found]:
     """Give the frames of files (whatever their names) and folders (by the settings' patterns), each once.
 
     Raises
@@ -64,7 +65,7 @@ def find(paths: Iterable[Path], settings: Settings) -> list[Found]:
     """
     watch = settings.watch
     found: dict[Path, Found] = {}
-    for path in (Path(p).absolute() for p in paths):
+    for path in (Path(p).absolute() for p in given):
         if path.is_dir():
             wanted = lambda name: is_frame(name, watch.patterns, settings.output.suffix)  # noqa: E731
             inside = [frame for frame, _ in scan(path, wanted, recursive=watch.recursive)]
@@ -97,14 +98,34 @@ def process(found: list[Found], settings: Settings, *, force: bool) -> int:
     )
     with _told(rows, began), progress:
         task = progress.add_task("starting", total=len(found))
-        for step in _outcomes(_jobs(found, settings, force=force), settings):
-            if isinstance(step, Compiling):
+        for happening in happenings(found, settings, force=force):
+            if isinstance(happening, Compiling):
                 progress.update(task, description="compiling once")
-                continue
-            job, outcome = step
-            rows.append(Row(job.source.path.name, outcome))
-            progress.update(task, advance=1, description="subtracting")
+            elif (row := _row(happening)) is not None:
+                rows.append(row)
+                progress.update(task, advance=1, description="subtracting")
     return sum(isinstance(row.outcome, Failed) for row in rows)
+
+
+def happenings(found: list[Found], settings: Settings, *, force: bool) -> Iterator[Happening]:
+    """Work the frames off as the daemon does, but with a queue in memory and a command's patience."""
+    roots = list(dict.fromkeys(frame.root for frame in found))
+    queue = Ledger(None, roots)
+    for frame in found:
+        queue.saw(frame.path, live=False)
+        queue.settled(frame.path, look(frame.path) or Look(0, 0))  # what has vanished since is told by its worker
+    pool = LocalPool.from_settings(settings.workers, paths.cache_folder())
+    policy = Policy.of_a_command(settings.workers)
+    scheduler = Scheduler(settings, roots, queue, pool, policy=policy, free=free_bytes, force=force)
+    try:
+        while scheduler.in_work or scheduler.waiting():
+            yield from scheduler.collect()
+            yield from scheduler.dispatch()
+            if scheduler.in_work or scheduler.waiting():
+                wait(scheduler.handles(), scheduler.sleep())
+    finally:
+        scheduler.abandon()
+        scheduler.close()
 
 
 @contextmanager
@@ -117,67 +138,14 @@ def _told(rows: list[Row], began: float) -> Iterator[None]:
             Console().print(outcome_table(rows, time.monotonic() - began))
 
 
-def _jobs(found: list[Found], settings: Settings, *, force: bool) -> Iterator[Job]:
-    owners: dict[Path, Path] = {}
-    used = min(machine.worker_count(settings.workers), len(found))
-    for frame in found:
-        seen = look(frame.path)
-        taken = lambda output, path=frame.path: owners.get(output, path) != path  # noqa: E731
-        output = output_path(frame.path, frame.root, settings.output, taken)
-        owners[output] = frame.path
-        yield Job(
-            source=Source(frame.path, seen.size if seen else -1, seen.mtime_ns if seen else -1),
-            output=output,
-            root=output_root(settings.output, frame.root),
-            settings=settings,
-            threads=machine.threads_for(settings.workers, used),
-            force=force,
-        )
-
-
-def _outcomes(jobs: Iterator[Job], settings: Settings) -> Iterator[Done | Compiling]:
-    """Keep all workers busy; a frame whose worker died gets the settings' number of attempts, without delay."""
-    pool = LocalPool.from_settings(settings.workers, paths.cache_folder())
-    again: deque[Job] = deque()
-    attempts: dict[Path, int] = {}
-    folders: set[Path] = set()
-    exhausted = False
-    try:
-        while not exhausted or again or pool.busy():
-            for report in pool.collect():
-                if isinstance(report, Compiling):
-                    yield report
-                elif isinstance(report, Done):
-                    path = report.job.source.path
-                    attempts[path] = attempts.get(path, 0) + 1
-                    if _try_again(report.outcome) and attempts[path] < settings.workers.attempts:
-                        again.append(report.job)
-                    else:
-                        yield Done(report.job, _ended(report.outcome))
-            while pool.free():
-                job = again.popleft() if again else next(jobs, None)
-                if job is None:
-                    exhausted = True
-                    break
-                folders.add(job.output.parent)
-                pool.submit(job)
-            if not exhausted or again or pool.busy():
-                wait(pool.handles(), pool.sleep())
-    finally:
-        pool.close()
-        for folder in folders:
-            remove_stale(folder)
-
-
-def _try_again(outcome: Outcome) -> bool:
-    return isinstance(outcome, Failed) and outcome.code in {"worker_lost", "timeout", "memory"}
-
-
-def _ended(outcome: Outcome) -> Outcome:
-    """Nobody waits here for a file that still changes."""
-    if isinstance(outcome, Unsettled):
-        return Failed(code="changed", reason=f"{outcome.reason}; try again when it is complete", retriable=True)
-    return outcome
+def _row(happening: Happening) -> Row | None:
+    """Give the table's row for a frame that has ended; nobody waits here for a file that still changes."""
+    if isinstance(happening, Returned):
+        reason = f"{happening.outcome.reason}; try again when it is complete"
+        return Row(happening.job.source.path.name, Failed(code=FailureCode.CHANGED, reason=reason))
+    if isinstance(happening, Ended):
+        return Row(happening.job.source.path.name, happening.outcome)
+    return None
 
 
 class _Rate(ProgressColumn):

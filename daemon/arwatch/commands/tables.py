@@ -42,8 +42,8 @@ def outcome_table(rows: list[Row], elapsed_s: float) -> Group:
 
 def _cells(outcome: Outcome) -> list[Text]:
     if isinstance(outcome, Written):
-        levels = [f"{sky.level:.1f}" for sky in (outcome.red, outcome.green, outcome.blue)]
-        seconds = outcome.decode_s + outcome.subtract_s + outcome.write_s
-        return [Text(t) for t in (*levels, f"{seconds:.2f}", printable(outcome.output.name))]
+        figures = outcome.figures
+        levels = [f"{level:.1f}" for level in (figures.red_level, figures.green_level, figures.blue_level)]
+        return [Text(t) for t in (*levels, f"{figures.work_s:.2f}", printable(outcome.output.name))]
     style = "red" if isinstance(outcome, Failed) else "dim"
     return [Text(t, style) for t in ("", "", "", "", f"{type(outcome).__name__.lower()}: {printable(outcome.reason)}")]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from arwatch.telling import systemd
 
 if TYPE_CHECKING:
-    from arwatch.daemon.frames import Frames
+    from arwatch.daemon.report import Report
     from arwatch.telling.log import Log
+    from arwatch.work.scheduler import Scheduler
 
 TELL_S = 30.0
 """How often the backlog's progress is told."""
@@ -21,7 +22,7 @@ FEW = 5
 """Frames that are no backlog yet."""
 
 
-class Pulse:
+class Heartbeat:
     """Tells from time to time how work goes on. The clock (monotonic seconds) is handed in.
 
     The heartbeat is fed by the loop that does the work, and only while workers end what they have begun: a stuck
@@ -33,7 +34,7 @@ class Pulse:
         self._finished: deque[float] = deque(maxlen=200)
         self._tell_at = self._beat_at = now
 
-    def heard(self, now: float, *, finished: bool) -> None:
+    def worker_reported(self, now: float, *, finished: bool) -> None:
         """Take note that a worker reported; `finished`: the end of a frame."""
         self._progress = now
         if finished:
@@ -44,20 +45,20 @@ class Pulse:
         """Seconds until there is something to tell."""
         return max(0.0, min(self._tell_at, self._beat_at) - now)
 
-    def beat(self, frames: Frames, log: Log, timeout_s: float, now: float) -> None:
+    def beat(self, scheduler: Scheduler, report: Report, timeout_s: float, now: float) -> None:
         """Tell what is due; `timeout_s` is a frame's time limit."""
         if now >= self._tell_at:
             self._tell_at = now + TELL_S
-            self._tell_backlog(frames.ledger.waiting(), log, now)
+            self._tell_backlog(scheduler.waiting(), report.log, now)
         if now >= self._beat_at:
             every = systemd.watchdog_s()
             self._beat_at = now + (every / 4 if every else BEAT_S)
-            if not self.is_stuck(frames, timeout_s, now):
-                systemd.notify(WATCHDOG="1", STATUS=status(frames, now))
+            if not self.is_stuck(scheduler, timeout_s, now):
+                systemd.notify(WATCHDOG="1", STATUS=status(scheduler, report, now))
 
-    def is_stuck(self, frames: Frames, timeout_s: float, now: float) -> bool:
+    def is_stuck(self, scheduler: Scheduler, timeout_s: float, now: float) -> bool:
         """Whether there is work, nothing keeps it from being done, and yet no worker has reported for too long."""
-        if not frames.in_work and (frames.governor.paused or frames.ledger.next() is None):
+        if not scheduler.in_work and not scheduler.could_go_on():
             self._progress = now  # nothing was to be done until now
         return now - self._progress > timeout_s + SPARE_S
 
@@ -68,14 +69,14 @@ class Pulse:
             log("backlog.progress", waiting=waiting, per_minute=round(60 * rate, 1), left_s=round(waiting / rate))
 
 
-def status(frames: Frames, now: float) -> str:
+def status(scheduler: Scheduler, report: Report, now: float) -> str:
     """One line for `systemctl status`."""
-    doing = "disk low" if frames.governor.paused else "working" if frames.in_work else "waiting"
-    tally = f"{frames.tally['written']} written, {frames.tally['failed']} failed"
-    if frames.last is None:
+    doing = "disk low" if scheduler.paused else "working" if scheduler.in_work else "waiting"
+    tally = f"{report.counts['written']} written, {report.counts['failed']} failed"
+    if report.last is None:
         return f"{doing} · {tally}"
-    frame, when, sky = frames.last
-    return f"{doing} · {tally} · last {frame} {ago(now - when)} · {sky}"
+    frame, when, sky = report.last
+    return f"{doing} · {tally} · last {frame} {ago(now - when)} · sky {sky}"
 
 
 def ago(seconds: float) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from arwatch.errors import ArwatchError
+from arwatch.errors import ArwatchError, FailureCode, Fate
+from arwatch.model.figures import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -69,7 +70,7 @@ class Entry:
     final: bool
     output: Path | None
     output_size: int | None
-    facts: dict[str, Any]
+    figures: Figures
 
 
 class Ledger:
@@ -77,8 +78,8 @@ class Ledger:
 
     Parameters
     ----------
-    folder : Path
-        The state folder; it is made where it is missing.
+    folder : Path or None
+        The state folder; it is made where it is missing. None: a queue in memory, for a command.
     roots : sequence of Path
         The watched folders: the queue holds only frames below these, whatever else the ledger remembers.
     clock : callable
@@ -92,9 +93,14 @@ class Ledger:
         The file is no database, or a damaged one (see `set_aside`).
     """
 
-    def __init__(self, folder: Path, roots: Sequence[Path] = (), clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, folder: Path | None, roots: Sequence[Path] = (), clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self.watch(roots)
+        if folder is None:
+            self.path, self.created = Path(":memory:"), True
+            self._db = sqlite3.connect(":memory:", isolation_level=None)
+            self._db.executescript(SCHEMA)
+            return
         self.path = folder / NAME
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -147,9 +153,7 @@ class Ledger:
 
     def watch(self, roots: Sequence[Path]) -> None:
         """Limit the queue to frames below these folders."""
-        # "0" follows "/" in ASCII: what lies between the two is below the folder
-        self._mine = " OR ".join("(path > ? AND path < ?)" for _ in roots) or "0"
-        self._ends = [end for root in roots for end in (_key(root) + b"/", _key(root) + b"0")]
+        self._mine, self._ends = _below(roots)
 
     def reclaim(self) -> int:
         """Put back what was in work when a daemon ended without a word; gives the number of these frames."""
@@ -192,23 +196,31 @@ class Ledger:
             (self._clock(), _key(output), recipe, _key(path)),
         )
 
-    def written(self, path: Path, output_size: int, facts: dict[str, Any]) -> None:
-        """Record that the output exists; `facts` are what the log told of it."""
+    def written(self, path: Path, output_size: int, figures: Figures) -> None:
+        """Record that the output exists, and what is known of the frame."""
         self._update(
             path,
             state="written",
             ended=self._clock(),
             output_size=output_size,
-            facts=json.dumps(facts, default=str),
+            facts=json.dumps(figures.known()),
             code=None,
             reason=None,
         )
 
-    def failed(self, path: Path, look: Look | None, code: str, reason: str, *, final: bool) -> None:
+    def failed(self, path: Path, look: Look | None, code: FailureCode, reason: str) -> None:
         """Record the end of a frame without output; taken up again when the file changes or on request."""
         sizes = {"size": look.size, "mtime_ns": look.mtime_ns} if look else {}
         text = reason.encode("utf-8", "backslashreplace").decode()
-        self._update(path, state="failed", ended=self._clock(), code=code, reason=text, final=final, **sizes)
+        self._update(
+            path,
+            state="failed",
+            ended=self._clock(),
+            code=str(code),
+            reason=text,
+            final=code.fate is Fate.FINAL,
+            **sizes,
+        )
 
     def put_back(self, path: Path, *, delay_s: float = 0.0, uncounted: bool = False) -> None:
         """Put a frame that a worker had into the queue again; `uncounted`: the attempt was not the frame's fault."""
@@ -225,14 +237,15 @@ class Ledger:
         """Record that the source is no longer there."""
         self._update(path, state="gone", ended=self._clock())
 
-    def next(self) -> Entry | None:
-        """Give the frame to work on now: live ones first, the oldest first among each."""
+    def next(self, roots: Sequence[Path] | None = None) -> Entry | None:
+        """Give the frame to work on now, of some folders or of all: live ones first, the oldest first among each."""
         now = self._clock()
+        mine, ends = (self._mine, self._ends) if roots is None else _below(roots)
         row = self._db.execute(
             # the index is in the order asked for: the first row that fits ends the search
             f"SELECT {COLUMNS} FROM frames INDEXED BY queue WHERE state = 'settled'"
-            f" AND not_before NOT BETWEEN ? AND ? AND ({self._mine}) ORDER BY live DESC, mtime_ns, path LIMIT 1",
-            (math.nextafter(now, math.inf), now + LONGEST_DELAY_S, *self._ends),
+            f" AND not_before NOT BETWEEN ? AND ? AND ({mine}) ORDER BY live DESC, mtime_ns, path LIMIT 1",
+            (math.nextafter(now, math.inf), now + LONGEST_DELAY_S, *ends),
         ).fetchone()
         return _entry(row) if row else None
 
@@ -280,6 +293,13 @@ def set_aside(folder: Path) -> Path:
     return main.with_name(f"ledger.{stamp}.unreadable")
 
 
+def _below(roots: Sequence[Path]) -> tuple[str, list[bytes]]:
+    """Give the condition for a path to lie below one of these folders, and its values."""
+    keys = [_key(root).removesuffix(b"/") for root in roots]
+    # "0" follows "/" in ASCII: what lies between the two is below the folder
+    return " OR ".join("(path > ? AND path < ?)" for _ in keys) or "0", [k + end for k in keys for end in (b"/", b"0")]
+
+
 def _key(path: Path) -> bytes:
     return os.fsencode(path)
 
@@ -293,7 +313,7 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     values["path"] = _path(values["path"])
     values["output"] = _path(values["output"]) if values["output"] else None
     try:
-        values["facts"] = json.loads(values["facts"]) if values["facts"] else {}
+        values["figures"] = Figures.of(json.loads(values.pop("facts") or "{}"))
     except ValueError as error:
         raise sqlite3.DatabaseError(f"the ledger is damaged: {error}") from error
     values["live"], values["final"] = bool(values["live"]), bool(values["final"])

@@ -28,6 +28,11 @@ class Source:
     mtime_ns: int
     """Modification time, nanoseconds since 1970."""
 
+    @property
+    def look(self) -> Look:
+        """What stat said of it."""
+        return Look(self.size, self.mtime_ns)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:

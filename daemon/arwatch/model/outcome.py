@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sky:
-    """A band's sky, from the medians of its two meshes."""
-
-    level: float
-    """ADU."""
-    noise: float
-    """Standard deviation, ADU."""
+from arwatch.errors import FailureCode
+from arwatch.model.figures import Figures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,21 +17,19 @@ class Written:
     output: Path
     size: int
     """Bytes of the output."""
-    red: Sky
-    green: Sky
-    blue: Sky
-    decode_s: float
-    subtract_s: float
-    """Seconds to find the sky; it is taken off while the file is written, in `write_s`."""
-    write_s: float
+    figures: Figures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """Nothing to do."""
+    """Nothing to do: the output is there."""
 
     output: Path
+    size: int
+    """Bytes of the output."""
     reason: str
+    figures: Figures = field(default_factory=Figures)
+    """As far as the output's header tells them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +41,10 @@ class Unsettled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """No output; `reason` is for the photographer, `code` for programs (see errors.py)."""
+    """No output; `reason` is for the photographer, `code` for programs."""
 
-    code: str
+    code: FailureCode
     reason: str
-    retriable: bool
 
 
 Outcome: TypeAlias = Written | Skipped | Unsettled | Failed

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from arwatch.settings import Output
 
 NAME_MAX = 255
 """Bytes in a file name on every file system that matters."""
+
+
+def root_of(source: Path, roots: Sequence[Path]) -> Path:
+    """Give the deepest of some folders that a frame lies below; its own folder where it lies below none."""
+    above = [root for root in roots if source.is_relative_to(root)]
+    return max(above, key=lambda root: len(root.parts), default=source.parent)
 
 
 def output_root(output: Output, root: Path) -> Path:

@@ -1,29 +1,25 @@
-"""What a worker does with one frame: read it, subtract its sky, write its FITS. Facts come back, nothing is logged."""
+"""What a worker does with one frame: the stages, one after the other. Values come back, nothing is logged."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from arwatch import formats
-from arwatch.errors import FrameError, NoSkyError, WriteError
-from arwatch.model.job import Job, Source
-from arwatch.model.outcome import Failed, Outcome, Skipped, Sky, Unsettled, Written
+from arwatch.errors import FailureCode, FrameError
+from arwatch.model.figures import Figures
+from arwatch.model.outcome import Failed, Outcome, Skipped, Unsettled, Written
 from arwatch.output import fits
-from arwatch.output.publish import make_folder
 from arwatch.platform.fs import look
-from arwatch.settings.recipe import recipe
-from arwatch.sky import fit_sky, kernels_cached, warm_up
+from arwatch.process.decode import decode, sha256
+from arwatch.process.stages import is_current
+from arwatch.process.subtract import subtract
+from arwatch.process.write import FINGERPRINT, write
+from arwatch.sky import kernels_cached, warm_up
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from arwatch.sky import BandModel
-
-FINGERPRINT = 32
-"""Hexadecimal digits of the source's SHA-256 that tell frames apart."""
+    from arwatch.model.job import Job, Source
 
 __all__ = ["is_warm", "process", "warm_up"]
 
@@ -36,22 +32,27 @@ def is_warm() -> bool:
 def process(job: Job) -> Outcome:
     """Turn a frame into a FITS file; whatever goes wrong becomes part of the outcome."""
     try:
-        return _done_before(job) or _process(job)
+        return _done_before(job) or _run_stages(job)
     except (FrameError, OSError, MemoryError) as error:
         if not _unchanged(job.source):
             return Unsettled(reason="the file changed or vanished while it was read")
         return _failed(error)
     except Exception as error:
-        return Failed(code="internal", reason=f"internal error, please report it: {error!r}", retriable=False)
+        return Failed(code=FailureCode.INTERNAL, reason=f"internal error, please report it: {error!r}")
 
 
-def _failed(error: FrameError | OSError | MemoryError) -> Failed:
-    if isinstance(error, FrameError):
-        return Failed(code=error.code, reason=str(error), retriable=error.retriable)
-    if isinstance(error, MemoryError) or error.errno == errno.ENOMEM:
-        reason = "the frame needs more memory than a worker may use: raise [workers] memory_mib"
-        return Failed(code="memory", reason=reason, retriable=True)
-    return Failed(code="read", reason=f"the file system failed: {error.strerror or error}", retriable=True)
+def _run_stages(job: Job) -> Outcome:
+    clock = _Stopwatch()
+    decoded = decode(job)
+    if not _unchanged(job.source):
+        return Unsettled(reason="the file changed while it was read")
+    decode_s = clock.lap()
+    subtracted = subtract(decoded.frame, job)
+    subtract_s = clock.lap()
+    figures = Figures.of(decoded.figures.known() | subtracted.figures.known())
+    size = write(job, decoded, subtracted, figures)
+    figures = replace(figures, decode_s=decode_s, subtract_s=subtract_s, write_s=clock.lap())
+    return Written(output=job.output, size=size, figures=figures)
 
 
 def _done_before(job: Job) -> Outcome | None:
@@ -59,60 +60,36 @@ def _done_before(job: Job) -> Outcome | None:
     if not _unchanged(job.source):
         return Unsettled(reason="the file changed before it was read")
     made = None if job.force else fits.provenance(job.output)
-    if made is None or (made.size, made.recipe) != (job.source.size, recipe(job.settings)):
+    if made is None or made.size != job.source.size or not is_current(made.recipe, job.settings):
         return None
     if made.mtime_ns == job.source.mtime_ns:
-        return Skipped(output=job.output, reason="the output is up to date")
-    if made.fingerprint == _sha256(job.source.path)[:FINGERPRINT]:
-        return Skipped(output=job.output, reason="the frame was touched, but is the same")
-    return None
+        reason = "the output is up to date"
+    elif made.fingerprint == sha256(job.source.path)[:FINGERPRINT]:
+        reason = "the frame was touched, but is the same"
+    else:
+        return None
+    return Skipped(output=job.output, size=made.length, reason=reason, figures=made.figures)
 
 
-def _process(job: Job) -> Outcome:
-    source, settings = job.source, job.settings
-    began = time.perf_counter()
-    digest = _sha256(source.path)
-    frame = formats.read(source.path)
-    if not _unchanged(source):
-        return Unsettled(reason="the file changed while it was read")
-    decoded = time.perf_counter()
-    try:
-        sky, mosaic = fit_sky(frame.mosaic, frame.colors, settings.background, threads=job.threads)
-    except ValueError as error:
-        raise NoSkyError(f"the sky cannot be measured: {error}") from error
-    subtracted = time.perf_counter()
-    origin = fits.Origin(
-        path=source.path,
-        size=source.size,
-        mtime_ns=source.mtime_ns,
-        fingerprint=digest[:FINGERPRINT],
-        sha256=digest if settings.output.sha256 else None,
-    )
-    if settings.output.folder:
-        make_folder(job.output, within=job.root)
-    size = fits.write(job.output, frame, sky, mosaic, source=origin, settings=settings, within=job.root)
-    if fits.provenance(job.output) is None:
-        raise WriteError(f"{job.output.name} does not read back as it was written: check the disk")
-    return Written(
-        output=job.output,
-        size=size,
-        red=_sky(sky.red),
-        green=_sky(sky.green),
-        blue=_sky(sky.blue),
-        decode_s=decoded - began,
-        subtract_s=subtracted - decoded,
-        write_s=time.perf_counter() - subtracted,
-    )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _failed(error: FrameError | OSError | MemoryError) -> Failed:
+    if isinstance(error, FrameError):
+        return Failed(code=error.code, reason=str(error))
+    if isinstance(error, MemoryError) or error.errno == errno.ENOMEM:
+        reason = "the frame needs more memory than a worker may use: raise [workers] memory_mib"
+        return Failed(code=FailureCode.MEMORY, reason=reason)
+    return Failed(code=FailureCode.READ, reason=f"the file system failed: {error.strerror or error}")
 
 
 def _unchanged(source: Source) -> bool:
     return look(source.path) == (source.size, source.mtime_ns)
 
 
-def _sky(band: BandModel) -> Sky:
-    return Sky(level=band.level, noise=band.noise)
+class _Stopwatch:
+    """Seconds since the last lap."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    def lap(self) -> float:
+        before, self._since = self._since, time.perf_counter()
+        return self._since - before

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TextIO
 
 import structlog
 
+from arwatch.model.figures import Figures, line
 from arwatch.telling import systemd
 from arwatch.telling.text import printable
 
@@ -190,12 +191,10 @@ def _human(name: str, facts: dict[str, Any]) -> str:
 
 
 def _written(facts: dict[str, Any]) -> str:
-    """Sky level ± noise a band in ADU, seconds of work, and the queue if there is one."""
-    bands = ("red", "green", "blue")
-    sky = " ".join(f"{b[0].upper()} {facts[f'{b}_level']:.0f}±{facts[f'{b}_noise']:.0f}" for b in bands)
-    work = sum(facts[key] for key in ("decode_s", "subtract_s", "write_s"))
+    """What is known of the frame in a few words, seconds of work, and the queue if there is one."""
+    figures = Figures.of(facts)
     waiting = f" {facts['waiting']} wait" if facts["waiting"] else ""
-    return f"{_short(facts['frame'])} {sky} {work:.1f}s{waiting}"
+    return f"{_short(facts['frame'])} {line(figures)} {figures.work_s:.1f}s{waiting}"
 
 
 def _short(frame: object) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
+from arwatch.errors import FailureCode
 from arwatch.model.job import Job
 from arwatch.model.outcome import Failed, Outcome
 from arwatch.platform import machine
@@ -174,8 +175,8 @@ class LocalPool:
             self._died(reason)
         yield Lost(reason, worker.job)
         if worker.job is not None:
-            code = "timeout" if why else "worker_lost"
-            yield Done(worker.job, Failed(code=code, reason=reason, retriable=True))
+            code = FailureCode.TIMEOUT if why else FailureCode.WORKER_LOST
+            yield Done(worker.job, Failed(code=code, reason=reason))
 
     def _died(self, reason: str) -> None:
         """Count a worker that never got ready: at first that is the installation's fault, later the machine's."""
@@ -202,7 +203,7 @@ class LocalPool:
 
 def _out_of_memory(outcome: Outcome) -> bool:
     """Whether the worker has reached its bound: its heap stays there, and what failed half-way may be left so."""
-    return isinstance(outcome, Failed) and outcome.code == "memory"
+    return isinstance(outcome, Failed) and outcome.code is FailureCode.MEMORY
 
 
 def _end(worker: _Worker) -> None:

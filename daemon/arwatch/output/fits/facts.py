@@ -4,39 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
+from arwatch.model.figures import MEANINGS, Figures
+from arwatch.model.times import start_of
 from arwatch.output.fits.cards import Fact, quoted, readable
-from arwatch.settings.recipe import recipe
 
 if TYPE_CHECKING:
     from arwatch.model.frame import Exposure, Frame
+    from arwatch.model.job import Source
     from arwatch.output.fits.form import Form
     from arwatch.settings import Background, Camera, Settings
     from arwatch.sky import BandModel, Sky
 
+_OF_EXIF = {"EXPTIME", "ISOSPEED"}
+"""Cards of figures that are there whatever is measured."""
 _LETTERS = "RGBG"
 _EPOCH_MJD = datetime(1858, 11, 17)  # noqa: DTZ001 - UTC, as everything in a header
-_FARTHEST_ZONE = timedelta(hours=16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """The file that a frame was read from, as it was then."""
+    """What an output is made from, and with which settings."""
 
-    path: Path
-    size: int
-    """Bytes."""
-    mtime_ns: int
-    """Modification time, nanoseconds since 1970."""
+    source: Source
+    """The file that the frame was read from, as it was then."""
     fingerprint: str = ""
     """Digest by which the same content is known again."""
     sha256: str | None = None
     """Of the whole file, where the settings ask for it."""
+    recipe: str
+    """Digest of the settings that shaped the output (`arwatch.process.stages.recipe`)."""
 
 
 def program() -> str:
@@ -52,32 +52,28 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def common_facts(frame: Frame, source: Origin, settings: Settings) -> Iterator[Fact]:
+def common_facts(frame: Frame, origin: Origin, settings: Settings) -> Iterator[Fact]:
     """Tell what both the primary and the image header carry."""
     yield "DATE", now(), "[UTC] when this file was written"
-    yield "PATH", quoted(source.path), "source frame"
+    yield "PATH", quoted(origin.source.path), "source frame"
     yield from _time_facts(frame.exposure, settings.camera)
     yield from _exposure_facts(frame.exposure, settings)
     yield from _place_facts(settings)
-    yield from _source_facts(source)
-    yield "RECIPE", recipe(settings), "digest of all that shaped the pixels"
+    yield from _source_facts(origin)
+    yield "RECIPE", origin.recipe, "digest of all that shaped the pixels"
     yield "SWCREATE", program(), "program that wrote this file"
     yield "CREATOR", program(), "program that wrote this file"
 
 
 def _time_facts(exposure: Exposure, camera: Camera) -> Iterator[Fact]:
     yield "EXPTIME", _positive(exposure.exposure_s, zero=True), "Exposure time (in seconds)"
-    if exposure.taken is None:
+    begin = start_of(exposure, camera)
+    if begin is None:
         return
-    zone = _zone(exposure, camera)
-    begin = exposure.taken.replace(tzinfo=None)
-    try:
-        if zone is not None:
-            begin = begin.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
-    except OverflowError:  # years 1 and 9999
-        return
-    clock = "[UTC] {}" if zone is not None else "{}, camera clock, time zone unknown"
-    yield "TIMESYS", None if zone is None else "UTC", "time scale of the dates"
+    known = begin.tzinfo is not None
+    begin = begin.replace(tzinfo=None)
+    clock = "[UTC] {}" if known else "{}, camera clock, time zone unknown"
+    yield "TIMESYS", "UTC" if known else None, "time scale of the dates"
     yield "DATE-OBS", _iso(begin), clock.format("start")
     yield "MJD-OBS", _mjd(begin), "[d] start, as DATE-OBS"
     try:
@@ -86,17 +82,6 @@ def _time_facts(exposure: Exposure, camera: Camera) -> Iterator[Fact]:
         return
     yield "DATE-END", _iso(end), clock.format("end")
     yield "MJD-END", _mjd(end), "[d] end, as DATE-END"
-
-
-def _zone(exposure: Exposure, camera: Camera) -> tzinfo | None:
-    if exposure.utc_offset is not None and abs(exposure.utc_offset) < _FARTHEST_ZONE:
-        return timezone(exposure.utc_offset)
-    if not camera.timezone:
-        return None
-    if camera.timezone[0] not in "+-":
-        return ZoneInfo(camera.timezone)
-    sign = -1 if camera.timezone[0] == "-" else 1
-    return timezone(sign * timedelta(hours=int(camera.timezone[1:3]), minutes=int(camera.timezone[4:6])))
 
 
 def _iso(moment: datetime) -> str:
@@ -151,13 +136,14 @@ def _place_facts(settings: Settings) -> Iterator[Fact]:
     yield "SITEELEV", settings.site.elevation_m, "[m] elevation"
 
 
-def _source_facts(source: Origin) -> Iterator[Fact]:
+def _source_facts(origin: Origin) -> Iterator[Fact]:
+    source = origin.source
     yield "SRCNAME", quoted(source.path.name), "source file"
     yield "SRCSIZE", source.size, "[byte] its size"
     yield "SRCMTIME", source.mtime_ns, "[ns] its modification time since 1970"
     yield "SRCDATE", _source_date(source.mtime_ns), "[UTC] its modification time"
-    yield "SRCPRINT", quoted(source.fingerprint) or None, "its fingerprint"
-    yield "SRCSHA", source.sha256, "its SHA-256"
+    yield "SRCPRINT", quoted(origin.fingerprint) or None, "its fingerprint"
+    yield "SRCSHA", origin.sha256, "its SHA-256"
 
 
 def _source_date(mtime_ns: int) -> str | None:
@@ -208,8 +194,8 @@ def _bands(sky: Sky) -> tuple[BandModel, BandModel, BandModel]:
     return sky.red, sky.green, sky.blue
 
 
-def method_facts(sky: Sky, method: Background) -> Iterator[Fact]:
-    """Tell every parameter that shaped the pixels, and what was found."""
+def method_facts(method: Background) -> Iterator[Fact]:
+    """Tell every parameter that shaped the pixels."""
     yield "BKGBOX", method.box_size, "[pixel] edge of the boxes"
     yield "BKGFILT", method.filter_size, "[box] edge of the mesh's median filter"
     yield "BKGSIGMA", method.sigma, "clipping limit, standard deviations"
@@ -217,10 +203,16 @@ def method_facts(sky: Sky, method: Background) -> Iterator[Fact]:
     yield "BKGESTIM", method.estimator, "background of a box"
     yield "BKGFILL", method.fill, "missing samples filled in before"
     yield "BKGKERN", method.kernel_stddev, "[pixel] deviation of the filling Gaussian"
-    for letter, band, norm in zip("RGB", _bands(sky), _norms(method), strict=True):
+    for letter, norm in zip("RGB", _norms(method), strict=True):
         yield f"NORM_{letter}", norm, "factor after the subtraction"
-        yield f"SKY_{letter}", round(float(band.level), 4), "[adu] median sky level"
-        yield f"SKYSIG_{letter}", round(float(band.noise), 4), "[adu] median sky noise"
+
+
+def figure_facts(figures: Figures) -> Iterator[Fact]:
+    """Tell the figures that have a card and that EXIF does not give."""
+    known = figures.known()
+    for name, meaning in MEANINGS.items():
+        if meaning.card and meaning.card not in _OF_EXIF:
+            yield meaning.card, known.get(name), f"[{meaning.unit}] {meaning.text}" if meaning.unit else meaning.text
 
 
 def history(method: Background) -> list[str]:

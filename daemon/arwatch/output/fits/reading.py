@@ -13,6 +13,7 @@ import numpy as np
 from astropy.io import fits
 
 from arwatch.errors import ReadError
+from arwatch.model.figures import MEANINGS, Figures, Value
 from arwatch.output.fits.cards import unquoted
 
 if TYPE_CHECKING:
@@ -40,7 +41,11 @@ class Provenance:
     fingerprint: str
     """Of the source."""
     recipe: str
-    """Digest of the settings that shaped the pixels (`arwatch.settings.recipe.recipe`)."""
+    """Digest of the settings that shaped the pixels (`arwatch.process.stages.recipe`)."""
+    length: int
+    """Of the output, bytes."""
+    figures: Figures
+    """As far as the headers tell them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,13 +110,16 @@ def provenance(output: Path) -> Provenance | None:
     """
     try:
         with _regular(output) as file, warnings.catch_warnings(action="ignore"):  # damaged headers
-            header = _first_header(file)
+            headers = _headers(file)
+            header = headers[0]
             return Provenance(
                 name=unquoted(header["SRCNAME"]),
                 size=int(header["SRCSIZE"]),
                 mtime_ns=int(header["SRCMTIME"]),
                 fingerprint=unquoted(header.get("SRCPRINT", "")),
                 recipe=str(header["RECIPE"]),
+                length=os.fstat(file.fileno()).st_size,
+                figures=_figures(headers),
             )
     except _BROKEN:
         return None
@@ -127,7 +135,7 @@ def open(path: str | os.PathLike[str]) -> Subtracted:  # noqa: A001 - the public
     """
     try:
         with Path(path).open("rb") as file:
-            _first_header(file)
+            _headers(file)
             file.seek(0)
             with fits.open(file, memmap=False) as hdus:
                 return _subtracted(hdus)
@@ -187,16 +195,28 @@ def _regular(path: Path) -> BinaryIO:
     return os.fdopen(fd, "rb")
 
 
-def _first_header(file: BinaryIO) -> fits.Header:
-    """Read the primary header of a file that is as long as its headers promise."""
+def _headers(file: BinaryIO) -> list[fits.Header]:
+    """Read the headers of a file that is as long as they promise."""
     if file.read(6) != b"SIMPLE":
         raise OSError("it is no FITS file")
     file.seek(0)
-    first = header = fits.Header.fromfile(file)
-    for _ in range(header["NEXTEND"]):
-        file.seek(header.data_size_padded, os.SEEK_CUR)
-        header = fits.Header.fromfile(file)
+    headers = [fits.Header.fromfile(file)]
+    for _ in range(headers[0]["NEXTEND"]):
+        file.seek(headers[-1].data_size_padded, os.SEEK_CUR)
+        headers.append(fits.Header.fromfile(file))
     length = os.fstat(file.fileno()).st_size
-    if file.tell() + header.data_size_padded != length:
+    if file.tell() + headers[-1].data_size_padded != length:
         raise EOFError(f"{length} bytes are not what the headers promise")
-    return first
+    return headers
+
+
+def _figures(headers: list[fits.Header]) -> Figures:
+    """Take what the cards tell; a card of another type than the figure's is one that somebody else wrote."""
+    values: dict[str, Value] = {}
+    for header in headers:
+        for name, meaning in MEANINGS.items():
+            if meaning.card and type(value := header.get(meaning.card)) in {int, float}:
+                values[name] = value
+    if isinstance(taken := headers[0].get("DATE-OBS"), str):
+        values["taken"] = taken + ("+00:00" if headers[0].get("TIMESYS") == "UTC" else "")
+    return Figures.of(values)

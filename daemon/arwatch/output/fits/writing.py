@@ -19,6 +19,7 @@ from arwatch.output.publish import published
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from arwatch.model.figures import Figures
     from arwatch.model.frame import Frame
     from arwatch.output.fits.facts import Origin
     from arwatch.settings import Settings
@@ -39,7 +40,8 @@ def write(
     sky: Sky,
     mosaic: Rows,
     *,
-    source: Origin,
+    origin: Origin,
+    figures: Figures,
     settings: Settings,
     within: Path | None = None,
 ) -> int:
@@ -55,8 +57,10 @@ def write(
         What was subtracted from it.
     mosaic
         (ny, nx), ADU: what is left. Rows are read in groups, from the first to the last.
-    source
-        What the frame was read from.
+    origin
+        What the frame was read from, and the digest of what shaped the output.
+    figures
+        What is known of the frame: those that have a keyword become cards.
     settings
         `[output]` gives the form, the other sections cards.
     within
@@ -73,12 +77,13 @@ def write(
         The file system refused; no temporary file is left.
     """
     form = form_of(settings.output, mosaic, frame.colors.shape)
-    common = list(facts.common_facts(frame, source, settings))
+    common = list(facts.common_facts(frame, origin, settings))
     method = settings.background
     image = [
         *common,
         *facts.mosaic_facts(frame, sky, form, method),
-        *facts.method_facts(sky, method),
+        *facts.method_facts(method),
+        *facts.figure_facts(figures),
     ]
     history = facts.history(method)
     with published(output, within=within) as file:

@@ -1,4 +1,4 @@
-"""The disk governor: whether there is room for the next output, and when there will be none."""
+"""Whether there is room for the next output, and when there will be none."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ RECENT = 20
 LONGEST_WAIT_S = 300.0
 
 
-class Governor:
-    """Pauses work while the disk is low. The clock (monotonic seconds) and the free bytes are handed in."""
+class Room:
+    """What is known of the room on one disk. The clock (monotonic seconds) and the free bytes are handed in."""
 
     def __init__(self, settings: Disk) -> None:
         self.settings = settings

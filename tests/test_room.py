@@ -1,15 +1,15 @@
 import pytest
 
 from arwatch.settings import Disk
-from arwatch.work.disk import FIRST_GUESS, MIB, RECENT, Governor, free_bytes
+from arwatch.work.room import FIRST_GUESS, MIB, RECENT, Room, free_bytes
 
 
-def governor(min_free_mib=100, warn_h=2.0):
-    return Governor(Disk(min_free_mib=min_free_mib, warn_h=warn_h))
+def room(min_free_mib=100, warn_h=2.0):
+    return Room(Disk(min_free_mib=min_free_mib, warn_h=warn_h))
 
 
 def test_room_is_wanted_for_what_is_in_work_and_what_comes_next():
-    g = governor()
+    g = room()
     need = 100 * MIB + int(FIRST_GUESS * 30)
     assert g.wanted([10, 20]) == need
     assert g.has_room(need, [10, 20], now=0.0)
@@ -17,13 +17,13 @@ def test_room_is_wanted_for_what_is_in_work_and_what_comes_next():
 
 
 def test_the_guess_follows_the_last_output():
-    g = governor(min_free_mib=0)
+    g = room(min_free_mib=0)
     g.wrote(source_size=10, output_size=20, taken_s=0.0)
     assert g.wanted([10]) == 20
 
 
 def test_refused_writes_are_waited_for_ever_longer():
-    g = governor()
+    g = room()
     waits = []
     for _ in range(9):
         g.refused(now=0.0)
@@ -36,7 +36,7 @@ def test_refused_writes_are_waited_for_ever_longer():
 
 @pytest.mark.parametrize(("free_gib", "warned"), [(1000, False), (10, True)])
 def test_the_forecast_warns_once(free_gib, warned):
-    g = governor(min_free_mib=0)
+    g = room(min_free_mib=0)
     for frame in range(RECENT):
         g.wrote(24_000_000, 96_000_000, taken_s=30.0 * frame)
     free = free_gib << 30
@@ -46,14 +46,14 @@ def test_the_forecast_warns_once(free_gib, warned):
 
 
 def test_the_forecast_warns_again_after_it_was_well():
-    g = governor(min_free_mib=0)
+    g = room(min_free_mib=0)
     for frame in range(RECENT):
         g.wrote(1, 96_000_000, taken_s=30.0 * frame)
     assert [g.forecast(free << 30) is not None for free in (10, 10, 1000, 10)] == [True, False, False, True]
 
 
 def test_little_is_said_about_few_frames():
-    assert governor().hours_left(1 << 40) is None
+    assert room().hours_left(1 << 40) is None
 
 
 def test_free_bytes_of_a_folder_that_will_be_made(tmp_path):

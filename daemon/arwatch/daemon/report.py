@@ -1,0 +1,66 @@
+"""What happens -> events in the log, and the counts of this run."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from arwatch.model.figures import line
+from arwatch.model.outcome import Failed, Skipped, Written
+from arwatch.work.happenings import Ended, Happening, Postponed, RoomAgain, RoomForecast, RoomLow
+from arwatch.work.pool import Lost
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from arwatch.telling.log import Log
+
+
+class Report:
+    """Tells events, and remembers how many frames ended how and which one was written last."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.counts = {"written": 0, "skipped": 0, "failed": 0, "retried": 0}
+        self.last: tuple[str, float, str] | None = None
+        """The last frame written, when (monotonic seconds), its sky."""
+
+    def frame(self, event: str, path: Path, **facts: object) -> None:
+        """Tell an event of a frame, such as `frame.failed`, and count it."""
+        kind = event.removeprefix("frame.")
+        if kind in self.counts:
+            self.counts[kind] += 1
+        self.log(event, frame=path.name, path=str(path), **facts)
+
+    def happened(self, happening: Happening, *, settle_s: float, waiting: int) -> None:
+        """Tell what the scheduler reports; `waiting`: frames in the queue."""
+        match happening:
+            case Ended():
+                self._ended(happening, settle_s, waiting)
+            case Postponed(job=job, failure=failure, attempt=attempt, delay_s=delay_s):
+                self.frame("frame.retried", job.source.path, attempt=attempt, again_in_s=delay_s, reason=failure.reason)
+            case Lost(reason=reason, job=lost):
+                self.log("worker.lost", frame=lost.source.path.name if lost else None, reason=reason)
+            case RoomLow(folder=folder, free=free, wanted=wanted):
+                reason = "frames are received but wait; make room and work goes on by itself"
+                self.log("disk.low", folder=str(folder), free_mib=free >> 20, wanted_mib=wanted >> 20, reason=reason)
+            case RoomAgain(folder=folder, free=free):
+                self.log("disk.resumed", folder=str(folder), free_mib=free >> 20)
+            case RoomForecast(folder=folder, free=free, hours_left=hours):
+                self.log("disk.forecast", folder=str(folder), free_mib=free >> 20, hours_left=hours)
+            case _:  # a worker that is ready or compiles, a frame that settles again: the service acts on it
+                pass
+
+    def _ended(self, end: Ended, settle_s: float, waiting: int) -> None:
+        path, outcome = end.job.source.path, end.outcome
+        if isinstance(outcome, Written):
+            complete = (end.entry.settled or time.time()) - settle_s
+            since = round(time.time() - complete, 3)
+            figures = outcome.figures
+            self.last = (path.stem, time.monotonic(), line(figures, status=True))
+            output = str(outcome.output)
+            self.frame("frame.written", path, output=output, **figures.known(), since_complete_s=since, waiting=waiting)
+        elif isinstance(outcome, Skipped):
+            self.frame("frame.skipped", path, output=str(outcome.output), reason=outcome.reason)
+        elif isinstance(outcome, Failed):
+            self.frame("frame.failed", path, code=outcome.code, reason=outcome.reason)

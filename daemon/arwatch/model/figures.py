@@ -1,0 +1,86 @@
+"""What is known of a frame, figure by figure: one value from which log, ledger, FITS cards, status and tables follow.
+
+A new figure is a new field here, and the stage of `process` that fills it in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple, Self, TypeAlias
+
+Value: TypeAlias = float | int | str
+
+
+class Meaning(NamedTuple):
+    """What a figure is, for all that show or keep it."""
+
+    unit: str
+    """As FITS writes units; empty for counts and texts."""
+    digits: int
+    """Decimals that are kept; more are noise."""
+    text: str
+    """What it says."""
+    card: str = ""
+    """Its FITS keyword; empty: it has no card."""
+    console: str = ""
+    """How a line for people shows it, such as `R {:.0f}`; empty: it does not."""
+    status: bool = False
+    """Whether the one line of status shows it, too."""
+
+
+def _figure(
+    unit: str, digits: int, text: str, *, card: str = "", console: str = "", status: bool = False
+) -> Any:  # the field's own annotation tells its type
+    return field(default=None, metadata={"meaning": Meaning(unit, digits, text, card, console, status)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """All figures of one frame; what is unknown is None, never 0."""
+
+    taken: str | None = _figure("", 0, "start of the exposure, ISO 8601; without a distance from UTC: camera clock")
+    exposure_s: float | None = _figure("s", 6, "Exposure time (in seconds)", card="EXPTIME")
+    iso: int | None = _figure("", 0, "ISO sensitivity", card="ISOSPEED")
+    red_level: float | None = _figure("adu", 4, "median sky level", card="SKY_R", console=" R {:.0f}", status=True)
+    red_noise: float | None = _figure("adu", 4, "median sky noise", card="SKYSIG_R", console="±{:.0f}")
+    green_level: float | None = _figure("adu", 4, "median sky level", card="SKY_G", console=" G {:.0f}", status=True)
+    green_noise: float | None = _figure("adu", 4, "median sky noise", card="SKYSIG_G", console="±{:.0f}")
+    blue_level: float | None = _figure("adu", 4, "median sky level", card="SKY_B", console=" B {:.0f}", status=True)
+    blue_noise: float | None = _figure("adu", 4, "median sky noise", card="SKYSIG_B", console="±{:.0f}")
+    decode_s: float | None = _figure("s", 3, "time to decode the frame")
+    subtract_s: float | None = _figure("s", 3, "time to find the sky; it is taken off while the file is written")
+    write_s: float | None = _figure("s", 3, "time to write the output")
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Take the figures out of a mapping by name; what it holds beside them is left out."""
+        return cls(**{name: values[name] for name in MEANINGS if values.get(name) is not None})
+
+    def known(self) -> dict[str, Value]:
+        """Give what is known, by name, rounded to the digits that mean something."""
+        values = ((name, getattr(self, name), meaning.digits) for name, meaning in MEANINGS.items())
+        return {
+            name: round(value, digits) if isinstance(value, float) else value
+            for name, value, digits in values
+            if value is not None
+        }
+
+    @property
+    def work_s(self) -> float:
+        """Seconds of work that are known."""
+        return sum(value or 0.0 for value in (self.decode_s, self.subtract_s, self.write_s))
+
+
+MEANINGS: dict[str, Meaning] = {part.name: part.metadata["meaning"] for part in fields(Figures)}
+"""Name of each figure -> what it is, in their order."""
+
+
+def line(figures: Figures, *, status: bool = False) -> str:
+    """Show in a few words what people look at: `R 812±9 G 1404±12 B 963±10`; `status`: even less."""
+    shown = (
+        meaning.console.format(value)
+        for name, meaning in MEANINGS.items()
+        if meaning.console and (meaning.status or not status) and (value := getattr(figures, name)) is not None
+    )
+    return "".join(shown).strip()

@@ -1,0 +1,54 @@
+"""The first stage: the file -> its mosaic, and what the camera says of the exposure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from arwatch import formats
+from arwatch.model.figures import Figures
+from arwatch.model.times import start_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from arwatch.model.frame import Frame
+    from arwatch.model.job import Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Decoded:
+    """A frame in memory."""
+
+    frame: Frame
+    sha256: str
+    """Of the file's bytes, hexadecimal."""
+    figures: Figures
+    """What EXIF tells."""
+
+
+def decode(job: Job) -> Decoded:
+    """Read a job's file.
+
+    Raises
+    ------
+    FrameError, OSError, MemoryError
+        It cannot be decoded, or not be read.
+    """
+    digest = sha256(job.source.path)
+    frame = formats.read(job.source.path)
+    exposure = frame.exposure
+    taken = start_of(exposure, job.settings.camera)
+    figures = Figures(
+        taken=taken.isoformat(timespec="milliseconds") if taken else None,
+        exposure_s=exposure.exposure_s,
+        iso=exposure.iso,
+    )
+    return Decoded(frame=frame, sha256=digest, figures=figures)
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file's bytes, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
