@@ -2,6 +2,8 @@
 
 import os
 import signal
+import time
+from multiprocessing import forkserver
 from multiprocessing.connection import wait
 
 import pytest
@@ -69,6 +71,23 @@ def test_a_signal_without_a_name(make_pool):
 
 def only_process(pool):
     return pool._workers[0].process
+
+
+def test_a_stopped_fork_server_costs_no_waiting_and_is_replaced(make_pool, monkeypatch):
+    monkeypatch.setattr("arwatch.work.start.ANSWER_S", 1.0)
+    pool = make_pool()
+    reports(pool, Ready)
+    os.kill(forkserver._forkserver._forkserver_pid, signal.SIGSTOP)
+    os.kill(only_process(pool).pid, signal.SIGKILL)
+    began = time.monotonic()
+    assert reports(pool, Lost)
+    for _ in range(3):
+        assert list(pool.collect()) == []
+    assert time.monotonic() - began < 1.0, "the caller waited for the fork server"
+    (lost,) = reports(pool, Lost)
+    assert "did not answer" in lost.reason
+    monkeypatch.undo()
+    reports(pool, Ready)
 
 
 def test_a_job_is_done_and_then_need_not_be_done_again(make_pool, jobs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import sys
@@ -119,7 +120,11 @@ def run(folders: Sequence[Path], config: Path | None) -> None:
         return settings
 
     settings = read()
-    sys.exit(Service(settings, read, Log(settings.log)).run())
+    service = Service(settings, read, Log(settings.log))
+    code = service.run()
+    if service.left_behind:  # a usual exit would wait for what a file system holds
+        os._exit(code)
+    sys.exit(code)
 
 
 @main.command(short_help="Process files and folders once.")

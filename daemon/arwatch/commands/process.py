@@ -26,6 +26,7 @@ from arwatch.formats.names import is_frame
 from arwatch.ledger.store import Ledger
 from arwatch.model.job import Look
 from arwatch.model.outcome import Failed
+from arwatch.output.publish import remove_stale
 from arwatch.platform import paths
 from arwatch.platform.fs import look, scan
 from arwatch.work.happenings import Ended, Happening, Returned
@@ -116,7 +117,9 @@ def happenings(found: list[Found], settings: Settings, *, force: bool) -> Iterat
         queue.settled(frame.path, look(frame.path) or Look(0, 0))  # what has vanished since is told by its worker
     pool = LocalPool.from_settings(settings.workers, paths.cache_folder())
     policy = Policy.of_a_command(settings.workers)
-    scheduler = Scheduler(settings, roots, queue, pool, policy=policy, free=free_bytes, force=force)
+    scheduler = Scheduler(
+        settings, roots, queue, pool, policy=policy, free=free_bytes, clear_away=_clear_away, force=force
+    )
     try:
         while scheduler.in_work or scheduler.waiting():
             yield from scheduler.collect()
@@ -126,6 +129,10 @@ def happenings(found: list[Found], settings: Settings, *, force: bool) -> Iterat
     finally:
         scheduler.abandon()
         scheduler.close()
+
+
+def _clear_away(folder: Path) -> None:
+    remove_stale(folder)
 
 
 @contextmanager

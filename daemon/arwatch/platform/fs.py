@@ -30,6 +30,13 @@ def look(path: Path) -> Look | None:
 
 def scan(folder: Path, wanted: Callable[[str], bool], *, recursive: bool) -> Iterator[tuple[Path, Look]]:
     """Give the wanted files of a folder, oldest first, folder by folder; links to folders are not followed."""
+    return (found for found in scan_in_steps(folder, wanted, recursive=recursive) if found is not None)
+
+
+def scan_in_steps(
+    folder: Path, wanted: Callable[[str], bool], *, recursive: bool
+) -> Iterator[tuple[Path, Look] | None]:
+    """Scan as `scan` does, but give None after each file that is looked at: on a slow share each takes its time."""
     folders = [folder]
     while folders:
         place = folders.pop()
@@ -42,11 +49,39 @@ def scan(folder: Path, wanted: Callable[[str], bool], *, recursive: bool) -> Ite
                         below.append(entry.name)
                     elif wanted(entry.name) and (seen := look(place / entry.name)) is not None:
                         found.append((seen.mtime_ns, entry.name, seen.size))
+                    yield None
         except OSError:
-            pass  # it vanished meanwhile (the watcher tells), or its disk is failing: what was found is there
+            pass  # it vanished meanwhile (its thread tells), or its disk is failing: what was found is there
         for mtime_ns, name, size in sorted(found):
             yield place / name, Look(size, mtime_ns)
         folders += [place / name for name in sorted(below, reverse=True)]
+
+
+def mount_point(path: Path) -> Path:
+    """Give the folder at which the file system that holds a path is mounted."""
+    place = path.resolve()
+    while not place.is_mount():
+        place = place.parent
+    return place
+
+
+def belongs_on_a_disk_that_is_away(path: Path, table: Path = Path("/etc/fstab")) -> bool:
+    """Whether fstab(5) has a file system for a path that is not mounted now."""
+    try:
+        lines = table.read_bytes().splitlines()
+    except OSError:
+        return False
+    places = [_unescaped(fields[1]) for line in lines if not line.startswith(b"#") and len(fields := line.split()) >= 2]
+    real = path.absolute()
+    return any(
+        place.is_absolute() and place != place.parent and real.is_relative_to(place) and not place.is_mount()
+        for place in places
+    )
+
+
+def _unescaped(field: bytes) -> Path:
+    r"""Give a path as fstab and /proc/mounts write it: space, tab, newline and backslash as \040, \011, \012, \134."""
+    return Path(os.fsdecode(field.decode("unicode_escape").encode("latin-1")))
 
 
 def file_system(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
@@ -59,8 +94,7 @@ def file_system(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
     best, kind = -1, ""
     for line in lines:
         _, point, fs, *_ = line.split(b" ")
-        # the kernel writes space, tab, newline and backslash as \040, \011, \012, \134
-        place = Path(os.fsdecode(point.decode("unicode_escape").encode("latin-1")))
+        place = _unescaped(point)
         if real.is_relative_to(place) and len(place.parts) >= best:
             best, kind = len(place.parts), os.fsdecode(fs)
     return kind

@@ -49,6 +49,13 @@ EVENTS: dict[str, Event] = {
     "watch.started": Event("info", "a folder is watched, natively or by polling"),
     "watch.lost": Event("warning", "a folder to watch is not there (yet), or vanished (unmounted, renamed)"),
     "watch.returned": Event("info", "a lost folder is back, is watched again and was scanned"),
+    "watch.stalled": Event("warning", "a folder's file system does not answer; its frames wait, others go on"),
+    "watch.failed": Event("error", "a mistake in arwatch ended the watching of a folder, which begins anew; report it"),
+    "watch.restarted": Event(
+        "warning", "an observer of file events ended by an error and was replaced; folders are scanned"
+    ),
+    "output.blocked": Event("warning", "outputs cannot be written to a folder; frames wait until they can"),
+    "output.resumed": Event("info", "outputs can be written to the folder again; work goes on"),
     "watch.overflowed": Event("warning", "the kernel dropped file events; the folders are scanned at once"),
     "frame.seen": Event("info", "a new frame was noticed"),
     "frame.waiting": Event("info", "the frame has stopped growing, but its tables promise more data"),

@@ -9,7 +9,6 @@ from arwatch.errors import FailureCode
 from arwatch.model.job import Job, Source
 from arwatch.model.outcome import Failed, Outcome, Skipped, Unsettled, Written
 from arwatch.output.naming import output_path, output_root, root_of
-from arwatch.output.publish import remove_stale
 from arwatch.platform import machine
 from arwatch.platform.fs import look
 from arwatch.process.stages import recipe
@@ -19,7 +18,7 @@ from arwatch.work.retry import TryAgain, WaitForRoom, decide
 from arwatch.work.room import Room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from multiprocessing.connection import Connection
     from pathlib import Path
 
@@ -51,6 +50,8 @@ class Scheduler:
         What is done about failures.
     free : callable
         folder -> bytes that can still be written there.
+    clear_away : callable
+        Removes what a killed worker left of unfinished outputs in a folder.
     force : bool
         Process frames also where their output is up to date.
     """
@@ -64,11 +65,14 @@ class Scheduler:
         *,
         policy: Policy,
         free: Callable[[Path], int],
+        clear_away: Callable[[Path], None],
         force: bool = False,
     ) -> None:
         self._ledger = ledger
         self._pool = pool
         self._free = free
+        self._clear_away = clear_away
+        self._closed: frozenset[Path] = frozenset()
         self._force = force
         self._in_work: dict[Path, Entry] = {}
         self._rooms: dict[Path, Room] = {}
@@ -91,6 +95,24 @@ class Scheduler:
         """Go on with another ledger: the one before broke. A scan finds what it had."""
         self._ledger.close()
         self._ledger = ledger
+
+    def close_roots(self, roots: Iterable[Path], stalled: Iterable[Path] = ()) -> None:
+        """Let the frames below these roots wait, and only those: they or their outputs' folder cannot be used now.
+
+        `stalled`: those that do not answer. Their frames are taken from the workers, which other frames need.
+        """
+        self._closed = frozenset(roots)
+        hanging = frozenset(stalled)
+        for job in self._pool.busy() if hanging else ():
+            path = job.source.path
+            if root_of(path, self._roots) in hanging and self._in_work.pop(path, None) is not None:
+                self._pool.give_up(job)
+                self._ledger.put_back(path, uncounted=True)
+                self._clear_away(job.output.parent)
+
+    def left_behind(self) -> list[str]:
+        """Name workers that could not be ended: the kernel ends them when their file system answers."""
+        return self._pool.left_behind()
 
     # -- what goes on ----------------------------------------------------------------------------------------
 
@@ -159,7 +181,7 @@ class Scheduler:
         folders = {job.output.parent for job in self._pool.busy()}
         self._pool.close()
         for folder in folders:
-            remove_stale(folder)
+            self._clear_away(folder)
         # should the ledger fail now, a scan or the next start puts them back
         given, self._in_work = self._in_work, {}
         for path in given:
@@ -196,7 +218,8 @@ class Scheduler:
         return folder, self._rooms[folder]
 
     def _open_roots(self) -> list[Path]:
-        return [root for root in self._roots if not self._room_of(root)[1].paused]
+        """Give the roots whose frames can be worked on now."""
+        return [root for root in self._roots if root not in self._closed and not self._room_of(root)[1].paused]
 
     def _has_room(self, job: Job) -> Generator[Happening, None, bool]:
         """Ask the room of a job's output; tell when it closes or will soon. Gives whether the job may begin."""
@@ -257,7 +280,7 @@ class Scheduler:
     def _failed(self, job: Job, failure: Failed, entry: Entry) -> Iterator[Happening]:
         path, attempt = job.source.path, entry.attempts + 1
         if failure.code in {FailureCode.TIMEOUT, FailureCode.WORKER_LOST}:
-            remove_stale(job.output.parent)  # it was killed, perhaps while writing
+            self._clear_away(job.output.parent)  # it was killed, perhaps while writing
         decision = decide(failure.code, attempt, self._policy)
         if isinstance(decision, TryAgain):
             self._ledger.put_back(path, delay_s=decision.delay_s)
