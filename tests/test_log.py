@@ -3,12 +3,11 @@ import io
 import json
 import os
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
 from arwatch.settings import Log as LogSettings
-from arwatch.telling.log import EVENTS, ConsoleRenderer, Log, Patient
+from arwatch.telling.log import ConsoleRenderer, Log, Patient
 from arwatch.telling.text import printable
 
 WRITTEN = {
@@ -121,13 +120,6 @@ def test_long_names_are_shortened_for_people():
 
 def test_printable_leaves_ordinary_names_alone():
     assert printable("Große Öse 星.ARW") == "Große Öse 星.ARW"
-
-
-def test_the_readme_documents_every_event():
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-    assert "@" not in readme.replace("arwatch@", ""), "a place that was not filled in"
-    for name, (level, meaning) in EVENTS.items():
-        assert f"| `{name}` | {level} | {meaning} |" in readme
 
 
 def test_folders_are_named_as_people_write_them():

@@ -327,3 +327,32 @@ def logs(unit: str, lines: int, *, user: bool, no_follow: bool) -> None:
     from arwatch.commands import logs as journal
 
     sys.exit(journal.show(unit, user=user, lines=lines, follow=not no_follow))
+
+
+@main.command("help", short_help="Read the manual, or a command's help.")
+@click.argument("topic", required=False)
+@click.pass_context
+def help_(ctx: click.Context, topic: str | None) -> None:
+    """Read the manual: a page, or a command's --help; without TOPIC, the list.
+
+    \b
+    Example: arwatch help night
+    """
+    from arwatch.commands import manual
+
+    if topic is None:
+        formatter = ctx.make_formatter()
+        with formatter.section("Pages of the manual, shown by `arwatch help PAGE`"):
+            formatter.write_dl([(name, manual.summary(name)) for name in manual.TOPICS])
+        formatter.write_paragraph()
+        formatter.write_text("`arwatch --help` lists the commands, `arwatch help COMMAND` explains one.")
+        click.echo(formatter.getvalue().rstrip())
+    elif topic in manual.TOPICS:
+        manual.show(topic)
+    elif topic in main.commands:
+        command = main.commands[topic]
+        click.echo(command.get_help(click.Context(command, info_name=topic, parent=ctx.parent)))
+    else:
+        meant = manual.nearest(topic, [*manual.TOPICS, *main.commands])
+        hint = f"did you mean `arwatch help {meant}`?" if meant else "`arwatch help` lists what there is"
+        raise click.UsageError(f"there is no page and no command {topic!r}: {hint}")
