@@ -233,6 +233,12 @@ def test_a_journal_that_is_empty_or_not_to_be_read_is_explained_at_once(
     assert not any("--follow" in asked for asked in journal.asked)
 
 
+@pytest.mark.skipif(os.getuid() == 0, reason="root may read every folder")
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir(mode=0o000)
+    assert "usermod -aG systemd-journal" in logs._why_nothing(Wanted(unit="arwatch"), [tmp_path])
+
+
 def test_a_time_that_is_none_is_explained(night: Journal) -> None:
     assert night.count
     with pytest.raises(JournalError, match=r"^Failed to parse timestamp: tomorow"):

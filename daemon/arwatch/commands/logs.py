@@ -157,10 +157,12 @@ def _read(command: list[str]) -> Iterator[bytes]:
 def _why_nothing(wanted: Wanted, folders: Iterable[Path]) -> str:
     """Say why the journal has nothing of a service, and which command mends that."""
     own = f"user-{os.getuid()}"
-    files = [path for folder in folders for path in folder.glob("*/*.journal*")]
+    folders = [place for folder in folders for place in (folder, *folder.glob("*/"))]
+    files = [path for folder in folders for path in folder.glob("*.journal*")]
+    closed = any(folder.exists() and not os.access(folder, os.R_OK | os.X_OK) for folder in folders)
     readable = {path.name.split(".")[0].split("@")[0] for path in files if os.access(path, os.R_OK)}
     status = f"systemctl {'--user ' if wanted.user else ''}status {wanted.service}"
-    if not files:
+    if not files and not closed:
         return "this machine's journal is empty: see whether it is kept at all: systemctl status systemd-journald"
     if "system" not in readable and not (wanted.user and own in readable):
         mend = "sudo usermod -aG systemd-journal $USER, then log in again"
