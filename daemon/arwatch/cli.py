@@ -316,17 +316,28 @@ def uninstall_service(config: Path | None, *, user: bool, dry_run: bool) -> None
 @main.command()
 @USER
 @click.option("--unit", default="arwatch", show_default=True, help="Or an instance: arwatch@NAME.")
-@click.option("-n", "--lines", default=20, show_default=True, type=click.IntRange(0), help="Events of before.")
+@click.option("-n", "--lines", type=click.IntRange(0), show_default="20; all with --since", help="Events of before.")
+@click.option("--since", metavar="TIME", help="From then on: 21:30, yesterday, -2h, '2026-11-21 20:00'.")
+@click.option(
+    "-p", "--priority", type=click.Choice(["debug", "info", "warning", "error"]), help="That level and graver ones."
+)
+@click.option("--failed", is_flag=True, help="Only what went wrong with frames.")
 @click.option("--no-follow", is_flag=True, help="End after these.")
-def logs(unit: str, lines: int, *, user: bool, no_follow: bool) -> None:
+def logs(
+    unit: str, lines: int | None, since: str | None, priority: str | None, *, failed: bool, user: bool, no_follow: bool
+) -> None:
     """Follow a service's journal in readable form.
 
+    Frames that arrive or are complete are no lines of their own; with
+    -p debug they are.
+
     \b
-    Example: arwatch logs -n 100
+    Example: arwatch logs --since 20:00 --failed
     """
     from arwatch.commands import logs as journal
 
-    sys.exit(journal.show(unit, user=user, lines=lines, follow=not no_follow))
+    wanted = journal.Wanted(unit=unit, user=user, lines=lines, since=since, priority=priority, failed=failed)
+    sys.exit(journal.show(wanted, follow=not no_follow))
 
 
 @main.command("help", short_help="Read the manual, or a command's help.")

@@ -203,8 +203,27 @@ def test_frames_become_fits_and_journal_entries(night: Night) -> None:
     assert '"info"' not in warnings
     assert "\x1b" not in night.lab.journal("arwatch", "--output=export")
     shown = night.lab.run(arwatch_command(), "logs", "--no-follow", "-n", "100")
-    assert re.search(rf"^\d\d:\d\d:\d\d frame.written   {names[0]} R \d+±\d+ ", shown, re.MULTILINE)
+    assert re.search(rf"^\d\d:\d\d:\d\d frame.written   {names[0]} .*R \d+±\d+ ", shown, re.MULTILINE)
     assert re.search(r"^\d\d:\d\d:\d\d systemd +Started arwatch", shown, re.MULTILINE)
+
+
+def test_logs_shows_what_is_asked_for_and_follows(night: Night) -> None:
+    logs = [arwatch_command(), "logs"]
+    shown = night.lab.run(*logs, "--no-follow", "--since", "yesterday", "-p", "warning")
+    assert re.search(r"^\d\d:\d\d:\d\d watch.lost    ! ", shown, re.MULTILINE)  # the stick
+    assert "frame.written" not in shown
+    assert "nothing of arwatch.service matches" in night.lab.run(*logs, "--no-follow", "--since", "tomorrow")
+    assert night.lab.run(*logs, "--since", "tomorow", check=False).startswith("arwatch: Failed to parse timestamp")
+    assert "systemctl status dream.service" in night.lab.run(*logs, "--unit", "dream", check=False)
+    follower = night.lab.run("sh", "-c", f"{arwatch_command()} logs -n 1 > /tmp/logs 2>&1 & echo $!").strip()
+    followed = night.lab.path("/tmp/logs")
+    night.lab.wait(followed.exists, "logs")
+    night.lab.wait(followed.read_text, "the last event of before")
+    (name,) = night.give()
+    night.lab.wait(lambda: f"frame.written   {name} " in followed.read_text(encoding="utf-8"), "followed")
+    assert "frame.seen" not in followed.read_text(encoding="utf-8")
+    night.lab.run("kill", follower)
+    night.wait([name])
 
 
 def test_reload_takes_new_settings_and_refuses_wrong_ones(night: Night) -> None:
@@ -324,6 +343,8 @@ def test_a_user_has_a_service_of_ones_own(booted_night: Night) -> None:
     lab = booted_night.lab
     uid = lab.run("id", "-u", "anna").strip()
     lab.path("/etc/systemd/system/user@.service").write_text(MANAGER, encoding="utf-8")
+    said = lab.run("runuser", "-u", "anna", "--", arwatch_command(), "logs", check=False)
+    assert "may not read the journal of arwatch.service: sudo usermod -aG systemd-journal $USER" in said
     lab.run("usermod", "--append", "--groups", "systemd-journal", "anna")
     lab.run("systemctl", "daemon-reload")
     lab.run("systemctl", "start", f"user@{uid}")

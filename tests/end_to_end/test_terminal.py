@@ -11,7 +11,9 @@ import time
 import psutil
 
 from arwatch.simulate import Scene, camera
+from arwatch.telling.text import columns
 from end_to_end.programs import ARWATCH, PATIENCE_S
+from terminals import shown
 
 
 class Terminal:
@@ -115,3 +117,21 @@ def test_a_closed_terminal_ends_the_daemon(tmp_path):
     terminal.close()
     terminal.process.send_signal(signal.SIGHUP)  # as the system does to the session's leader
     assert terminal.process.wait(PATIENCE_S) == 0
+
+
+def test_a_frame_that_arrives_shows_at_the_bottom_until_it_is_a_line(tmp_path):
+    terminal = Terminal("run", tmp_path)
+    terminal.read_until("service.ready")
+    list(camera(tmp_path, frames=2, scene=Scene(height=100, width=150, stars=5)))
+    terminal.read_until(r"(?s)frame\.written.*frame\.written")
+    terminal.process.send_signal(signal.SIGINT)
+    terminal.read_until(None)
+    terminal.close()
+    assert terminal.process.wait(PATIENCE_S) == 0
+    assert re.search(r"\r\x1b\[K[12] arriving", terminal.shown), terminal.shown
+    lines = [re.sub(r"^[\d:]{8} ", "", line) for line in shown(terminal.shown)]
+    assert [line.split()[0] for line in lines if line.startswith("frame.")] == ["frame.written"] * 2
+    assert lines[-3].startswith("service.stopped written=2"), lines
+    assert lines[-1] == "", "the last line is the shell's again"
+    assert not any("arriving" in line or "wait " in line for line in lines)
+    assert max(map(columns, shown(terminal.shown))) <= 80 + len(str(tmp_path)), "but for the folder's name"
