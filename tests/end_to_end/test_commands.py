@@ -16,7 +16,7 @@ from arwatch import __version__, formats
 from arwatch.simulate import Scene, camera
 from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch
 
-COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry"]
+COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry", "logs"]
 SMALL = Scene(height=300, width=400, stars=20)
 
 
@@ -50,7 +50,7 @@ def test_help_has_an_example_and_fits_80_columns(command):
         (["simulate", "x", "--size", "big"], 2, "is no size"),
         (["simulate", "/proc/x"], 1, "/proc/x"),
         (["restore", __file__], 1, "it is no FITS file"),
-        (["verify", __file__], 1, ""),
+        (["verify", __file__], 1, "is not a camera raw file"),
         (["process", "/dev/null"], 1, "no such file"),
         (["retry"], 2, "--all"),
         (["procces"], 2, "No such command"),
@@ -59,12 +59,13 @@ def test_help_has_an_example_and_fits_80_columns(command):
 def test_mistakes_are_explained(tmp_path, args, code, says):
     done = arwatch(*args, cwd=tmp_path)
     assert done.returncode == code
-    assert says in done.stdout + done.stderr
+    assert says in " ".join((done.stdout + done.stderr).split()), "lines are wrapped"
     assert "Traceback" not in done.stderr
 
 
 def test_the_list_of_commands_is_whole_sentences():
     commands = arwatch("--help").stdout.partition("Commands:")[2].splitlines()[1:]
+    assert {line.split()[0] for line in commands} == {*COMMANDS, "install-service", "uninstall-service"}
     assert all(line.endswith(".") and not line.endswith("..") for line in commands)
 
 

@@ -185,7 +185,9 @@ def test_the_process_may_do_little(night: Night) -> None:
         assert facts["Seccomp"] == "2"
         assert int(facts["CapEff"], 16) == int(facts["CapBnd"], 16) == 0
         within = ["nsenter", "-t", pid, "-m", "-n"]
-        assert "Read-only" in night.lab.run(*within, "touch", "/etc/x", "/srv/x", "/home/anna/x", check=False)
+        for place in ("/etc/x", "/srv/x"):
+            assert "Read-only" in night.lab.run(*within, "touch", place, check=False), place
+        assert night.lab.run(*within, "ls", "-A", "/home/anna").splitlines() == [HOME.name]
         assert len(night.lab.run(*within, "cat", "/proc/self/net/dev").splitlines()) == 3  # heading and lo
 
 
@@ -377,7 +379,7 @@ def test_at_last_it_is_taken_away(booted_night: Night) -> None:
     assert unit.exists()
     unit.unlink()
     lab.run(arwatch_command(), "uninstall-service")
-    assert lab.show("arwatch", "LoadState") in {"not-found", "loaded"}
+    assert (lab.show("arwatch", "LoadState"), lab.show("arwatch", "ActiveState")) == ("not-found", "inactive")
     left = [path.name for path in lab.path("/etc/systemd/system").rglob("*") if path.is_file()]
     assert set(left) - {"user@.service"} == {"impatient.conf"}, "what others put there stays, ours is gone"
     assert lab.path(CONFIG).exists()
