@@ -127,6 +127,26 @@ def fill_and_estimate(  # noqa: PLR0917 (kernels take arguments by position)
 
 
 @kernel
+def estimate_unfilled(  # noqa: PLR0917 (kernels take arguments by position)
+    planes: NDArray[np.float64],
+    in_band: NDArray[np.bool_],
+    boxes: TileBoxes,
+    fewest: NDArray[np.int64],
+    method: BoxMethod,
+    found: NDArray[np.float64],
+) -> None:
+    """Estimate a tile's boxes, band after band, from the band's own samples that are not 0, in one call.
+
+    `planes` is the tile, without samples around it. `in_band` (3, pattern height, pattern width) is as in
+    `Filling`, `fewest` (3,) is each band's and replaces that of `method`, and `found` is as for
+    `fill_and_estimate`.
+    """
+    for band in range(in_band.shape[0]):
+        band_method = BoxMethod(fewest[band], method.sigma, method.rounds, method.estimator)
+        tile_statistics(planes, in_band[band], False, boxes, band_method, found[band, 0], found[band, 1])
+
+
+@kernel
 def gather(  # noqa: PLR0917 (kernels take arguments by position)
     values: NDArray[np.float64],
     counted: NDArray[np.bool_],

@@ -17,7 +17,7 @@ from arwatch.settings import Background
 from arwatch.sky import jit
 from arwatch.sky.inputs import BANDS, fewest_samples
 from arwatch.sky.mesh import smoothing
-from arwatch.sky.mesh.boxes import ESTIMATORS, BoxMethod, fill_and_estimate, tile_statistics
+from arwatch.sky.mesh.boxes import ESTIMATORS, BoxMethod, estimate_unfilled, fill_and_estimate, tile_statistics
 from arwatch.sky.mesh.removal import SubtractedRows
 from arwatch.sky.mesh.surface import render_surface
 from arwatch.sky.mesh.tiles import TILE, BoxGrid, Tile
@@ -121,31 +121,23 @@ def _estimate_tile(grid: BoxGrid, statistics: NDArray[np.float64], boxes_of_tile
     box_rows, box_columns = boxes_of_tile
     tile = Tile.of(grid, box_rows, box_columns)
     found = np.empty((3, 2, len(tile.boxes.bounds)))
-    if settings.fill:
-        method = _method(grid, 1.0)
-        if tile.plain:
-            fill_and_estimate(tile.planes, tile.extent, filling, tile.boxes, method, found)
-        else:
-            everywhere = np.ones(grid.pattern.shape, np.bool_)
-            for band, (level, noise) in enumerate(found):
-                tile_statistics(tile.filled(grid, band), everywhere, True, tile.boxes, method, level, noise)
-    else:
-        for in_band, (level, noise) in zip(filling.in_band, found, strict=True):
-            method = _method(grid, float(in_band.mean()))
-            tile_statistics(tile.planes, in_band, False, tile.boxes, method, level, noise)
-    where = slice(box_rows[0], box_rows[-1] + 1), slice(box_columns[0], box_columns[-1] + 1)
-    statistics[:, :, *where] = found.reshape(3, 2, len(box_rows), len(box_columns))
-
-
-def _method(grid: BoxGrid, fraction: float) -> BoxMethod:
-    """Say how boxes are estimated where `fraction` of their pixels can be samples."""
-    settings = grid.settings
-    return BoxMethod(
-        fewest=fewest_samples(grid.box, fraction),
+    method = BoxMethod(
+        fewest=fewest_samples(grid.box, 1.0),
         sigma=settings.sigma,
         rounds=settings.max_iterations,
         estimator=ESTIMATORS.index(settings.estimator),
     )
+    if not settings.fill:
+        fewest = np.array([fewest_samples(grid.box, float(in_band.mean())) for in_band in filling.in_band])
+        estimate_unfilled(tile.planes, filling.in_band, tile.boxes, fewest, method, found)
+    elif tile.plain:
+        fill_and_estimate(tile.planes, tile.extent, filling, tile.boxes, method, found)
+    else:
+        everywhere = np.ones(grid.pattern.shape, np.bool_)
+        for band, (level, noise) in enumerate(found):
+            tile_statistics(tile.filled(grid, band), everywhere, True, tile.boxes, method, level, noise)
+    where = slice(box_rows[0], box_rows[-1] + 1), slice(box_columns[0], box_columns[-1] + 1)
+    statistics[:, :, *where] = found.reshape(3, 2, len(box_rows), len(box_columns))
 
 
 def warm_up() -> None:
