@@ -92,9 +92,9 @@ def main() -> None:
 
 
 @main.command(short_help="Watch folders; frames become FITS files.")
-@click.argument("folders", nargs=-1, type=click.Path(path_type=Path, readable=False))
+@click.argument("folders", nargs=-1)  # no click.Path: it would ask a share that may not answer
 @CONFIG
-def run(folders: Sequence[Path], config: Path | None) -> None:
+def run(folders: Sequence[str], config: Path | None) -> None:
     """Watch FOLDERS until SIGTERM or Ctrl-C; frames become FITS files beside them.
 
     Frames that are there already and have no up-to-date output are processed
@@ -108,7 +108,7 @@ def run(folders: Sequence[Path], config: Path | None) -> None:
     from arwatch.settings import load
     from arwatch.telling.log import Log
 
-    given = tuple(str(folder.absolute()) for folder in folders)
+    given = tuple(str(Path(folder).absolute()) for folder in folders)
 
     def read() -> Settings:
         settings = load(config)
