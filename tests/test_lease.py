@@ -89,8 +89,8 @@ def test_another_host_is_believed_as_long_as_it_renews(tmp_path, age_s, held):
 
 def test_a_power_cut_leaves_nothing_to_wait_for(tmp_path, monkeypatch):
     lease.acquire(tmp_path)
-    mine = lease._myself() | {"machine": "m"}
-    monkeypatch.setattr(lease, "_myself", lambda: mine)
+    mine = lease._holder(os.getpid()) | {"machine": "m"}
+    monkeypatch.setattr(lease, "_holder", lambda _pid: mine)
     (tmp_path / lease.NAME).write_text(json.dumps(mine | {"boot": "the one before"}))
     lease.acquire(tmp_path)
     assert json.loads((tmp_path / lease.NAME).read_bytes()) == mine

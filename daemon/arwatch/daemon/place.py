@@ -48,6 +48,8 @@ class Missing:
     folder: Path
     why: str
     """With what to do about it."""
+    leased: bool = False
+    """Because another daemon watches it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,6 @@ class Place(threading.Thread):
         self._told_missing: str | None = None
         self._told_unwritable: str | None = None
         self._mount: Path | None = None
-        self.told = threading.Event()
-        """Set when it has been told for the first time whether the folder is there."""
 
     # -- what the loop calls -----------------------------------------------------------------------------------
 
@@ -209,7 +209,6 @@ class Place(threading.Thread):
             self._check_writable()
         else:
             self._lose(why or "")
-        self.told.set()
 
     def _why_missing(self, identity: Identity | None) -> str | None:
         """Say why the folder cannot be used, and what to do; None: it can."""
@@ -232,11 +231,11 @@ class Place(threading.Thread):
                 self._mount = mount  # not the root's: from now on the folder is where this disk is
             self._post(Present(self.path, ""))
 
-    def _lose(self, why: str) -> None:
+    def _lose(self, why: str, *, leased: bool = False) -> None:
         self._identity = None
         if self._told_missing is None:
             self._told_missing = why
-            self._post(Missing(self.path, why))
+            self._post(Missing(self.path, why, leased))
 
     def _measure(self) -> None:
         self.free = free_bytes(self.path)

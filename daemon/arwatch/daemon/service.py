@@ -17,7 +17,6 @@ from arwatch.daemon.folders import Folders
 from arwatch.daemon.heartbeat import TELL_S, Heartbeat, status
 from arwatch.daemon.report import Report
 from arwatch.daemon.signals import Signals
-from arwatch.daemon.watch import trouble
 from arwatch.errors import ArwatchError, SettingsError
 from arwatch.ledger.store import Ledger, set_aside
 from arwatch.model.outcome import Written
@@ -33,6 +32,7 @@ from arwatch.work.worker import Compiling, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from multiprocessing.connection import Connection
     from pathlib import Path
 
     from arwatch.settings import Settings
@@ -103,14 +103,15 @@ class Service:
         if self._ended():
             return
         now = time.monotonic()
-        naps = [self._scheduler.sleep(), self._heartbeat.sleep(now) if self._ready else None]
-        if self._stop_by is not None:
-            naps.append(self._stop_by - now)
-        else:
-            naps.append(self._folders.sleep())
-        wait(
-            [*self._scheduler.handles(), self._signals.fileno()], max(0.0, min(nap for nap in naps if nap is not None))
-        )
+        naps = [
+            self._scheduler.sleep(),
+            self._heartbeat.sleep(now) if self._ready else None,
+            self._folders.sleep() if self._stop_by is None else self._stop_by - now,
+        ]
+        handles: list[Connection | int] = [*self._scheduler.handles(), self._signals.fileno()]
+        if self._stop_by is None:
+            handles += self._folders.handles()
+        wait(handles, max(0.0, min((nap for nap in naps if nap is not None), default=1.0)))
 
     def _ended(self) -> bool:
         if self._stop_by is None:
@@ -141,9 +142,8 @@ class Service:
 
     def _open(self, opened: ExitStack) -> None:
         self._signals = opened.enter_context(Signals())
-        self._folders = Folders(self._settings, self._signals.wake)
+        self._folders = Folders(self._settings)
         opened.callback(self._folders.close)
-        opened.enter_context(trouble(self._folders.events_lost, self._folders.observer_died))
         self._folders.begin()
         roots = self._folders.paths
         ledger = self._open_ledger(roots)
