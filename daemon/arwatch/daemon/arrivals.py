@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from arwatch.daemon.settle import Gone, Refused, Settling, Waiting
 from arwatch.formats import needed_length
 from arwatch.model.job import Source
-from arwatch.output.naming import output_folder, root_of
+from arwatch.output.naming import output_folder, output_root, root_of
 from arwatch.output.publish import remove_stale
 from arwatch.platform.fs import look
 from arwatch.process.stages import is_current
@@ -109,10 +109,11 @@ class Arrivals:
 
     def clear_away(self, path: Path) -> None:
         """Remove what a power cut left of unfinished outputs where this frame's output belongs."""
-        folder = output_folder(path, root_of(path, self._roots), self._settings.output)
+        root, output = root_of(path, self._roots), self._settings.output
+        folder = output_folder(path, root, output)
         if folder not in self._cleared:
             self._cleared.add(folder)
-            remove_stale(folder)
+            remove_stale(folder, within=output_root(output, root))
 
     def settle(self, until: float) -> None:
         """Find out which frames are complete; not longer than until then (monotonic seconds)."""

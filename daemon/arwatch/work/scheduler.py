@@ -156,10 +156,10 @@ class Scheduler:
 
     def abandon(self) -> None:
         """End the workers, put back what they had, leave nothing half-written."""
-        folders = {job.output.parent for job in self._pool.busy()}
+        folders = {(job.output.parent, job.root) for job in self._pool.busy()}
         self._pool.close()
-        for folder in folders:
-            remove_stale(folder)
+        for folder, root in folders:
+            remove_stale(folder, within=root)
         # should the ledger fail now, a scan or the next start puts them back
         given, self._in_work = self._in_work, {}
         for path in given:
@@ -257,7 +257,7 @@ class Scheduler:
     def _failed(self, job: Job, failure: Failed, entry: Entry) -> Iterator[Happening]:
         path, attempt = job.source.path, entry.attempts + 1
         if failure.code in {FailureCode.TIMEOUT, FailureCode.WORKER_LOST}:
-            remove_stale(job.output.parent)  # it was killed, perhaps while writing
+            remove_stale(job.output.parent, within=job.root)  # it was killed, perhaps while writing
         decision = decide(failure.code, attempt, self._policy)
         if isinstance(decision, TryAgain):
             self._ledger.put_back(path, delay_s=decision.delay_s)
