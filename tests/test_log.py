@@ -135,6 +135,12 @@ def test_folders_are_named_as_people_write_them():
     assert ConsoleRenderer(colour=False)(None, "", event).endswith("/a/night,/b workers=2")
 
 
+def test_an_output_of_another_name_says_so():
+    facts = {"frame": "a.ARW", "output": "/n/a~1.fits", "kept": "a.fits is not arwatch's", "waiting": 0}
+    line = ConsoleRenderer(colour=False)(None, "", {"event": "frame.written", "decode_s": 1.0, **facts})
+    assert line.endswith("1.0s -> a~1.fits · a.fits is not arwatch's")
+
+
 def test_a_reader_that_stopped_holds_nobody_up():
     ours, theirs = os.pipe()
     log = Log(LogSettings(format="json"), Patient(theirs, "utf-8"))

@@ -6,6 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from arwatch.daemon.kept import KeptOutputs
 from arwatch.daemon.settle import Gone, Refused, Settling, Waiting
 from arwatch.formats import needed_length
 from arwatch.model.job import Source
@@ -53,6 +54,7 @@ class Arrivals:
         report: Report,
     ) -> None:
         self.ledger = ledger
+        self.kept = KeptOutputs(report)
         self._report = report
         self._given = given
         self._changed_in_work: set[Path] = set()
@@ -85,7 +87,7 @@ class Arrivals:
         if entry is not None and entry.state == "working":
             # the ledger could not be written when the outcome came
             self.ledger.put_back(path, uncounted=True)
-        elif entry is None or not self._dealt_with(entry, found, starting=starting):
+        elif entry is None or not self._is_dealt_with(entry, found, starting=starting):
             if path in self._settling:
                 self._settling.sighted(path, time.monotonic())
                 return
@@ -106,6 +108,10 @@ class Arrivals:
             self._changed_in_work.discard(path)
             if (found := look(path)) is not None:
                 self.sighted(path, found)
+
+    def scanned(self) -> None:
+        """Take note that a scan has gone over all frames."""
+        self.kept.scanned(self._roots)
 
     def clear_away(self, path: Path) -> None:
         """Remove what a power cut left of unfinished outputs where this frame's output belongs."""
@@ -134,15 +140,26 @@ class Arrivals:
             if time.monotonic() > until:
                 return
 
-    def _dealt_with(self, entry: Entry, found: Look, *, starting: bool) -> bool:
+    def _is_dealt_with(self, entry: Entry, found: Look, *, starting: bool) -> bool:
         if found != (entry.size, entry.mtime_ns) or entry.state in {"seen", "gone"}:
             return False
         if entry.state == "failed" and not entry.final:
             return not starting  # a disk or share that was away may be back
-        if entry.state == "written" and starting:
-            # outputs may be moved away while we run; at a start they must be there, made with these settings
-            output = look(entry.output) if entry.output else None
-            return is_current(entry.recipe, self._settings) and output is not None and output.size == entry.output_size
+        if entry.state == "written" and (starting or self.kept.counting):
+            # outputs may be moved away while we run; at a start they must be there
+            return self._is_output_there(entry) or not starting
+        return True
+
+    def _is_output_there(self, entry: Entry) -> bool:
+        """Whether a frame has its output still; one that was made with other settings is kept."""
+        output = look(entry.output) if entry.output else None
+        if output is None or output.size != entry.output_size:
+            return False
+        if is_current(entry.recipe, self._settings):
+            return True
+        if output.mtime_ns > (entry.ended or 0.0) * 1e9:  # it was written since, perhaps with these settings: ask it
+            return False
+        self.kept.add(entry.path)
         return True
 
 

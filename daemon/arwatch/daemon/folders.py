@@ -82,6 +82,10 @@ class Folders:
         """Scan as if it were time: something was missed."""
         self._scan_due = 0.0
 
+    def scan_anew(self) -> None:
+        """Go over all frames from the first one on: what they are held against has changed."""
+        self._scan, self._scan_due = None, 0.0
+
     def close(self) -> None:
         """Stop watching and give the leases back."""
         self._watcher.close()
@@ -126,6 +130,7 @@ class Folders:
                 return
         if self._scan is not None:
             self._scan, self._starting = None, False
+            arrivals.scanned()
 
     def _watch(self) -> Watcher:
         watch, suffix = self._settings.watch, self._settings.output.suffix

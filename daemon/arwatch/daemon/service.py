@@ -19,8 +19,10 @@ from arwatch.daemon.report import Report
 from arwatch.daemon.signals import Signals
 from arwatch.errors import ArwatchError, SettingsError
 from arwatch.ledger.store import Ledger, set_aside
+from arwatch.model.outcome import Skipped
 from arwatch.output.publish import remove_stale
 from arwatch.platform import machine, paths
+from arwatch.process.stages import recipe
 from arwatch.telling import systemd
 from arwatch.telling.log import Log
 from arwatch.work.happenings import Ended, Returned
@@ -132,6 +134,10 @@ class Service:
         self._report.happened(happening, settle_s=settle_s, waiting=waiting)
         if isinstance(happening, Ended):
             self._arrivals.ended(happening.job.source.path)
+            if isinstance(happening.outcome, Skipped) and happening.outcome.outdated:
+                self._arrivals.kept.add(happening.job.source.path)
+            if not waiting and not self._scheduler.in_work:
+                self._arrivals.kept.tell(self._folders.paths)
 
     # -- beginning and end ---------------------------------------------------------------------------------
 
@@ -209,6 +215,9 @@ class Service:
             self._scheduler.renew_pool(self._pool)
         self._scheduler.apply(new, self._folders.paths, Policy.of_a_service(new.workers))
         self._arrivals.apply(new, self._folders.paths)
+        if recipe(new) != recipe(old):
+            self._arrivals.kept.counting = True
+            self._folders.scan_anew()
 
     # -- the ledger ----------------------------------------------------------------------------------------
 

@@ -58,6 +58,7 @@ EVENTS: dict[str, Event] = {
     "frame.retried": Event("warning", "an attempt failed for a reason that may pass; there will be another"),
     "frame.failed": Event("error", "no output for this frame; the reason says why"),
     "frame.gone": Event("info", "the frame was removed or renamed before it was processed"),
+    "outputs.kept": Event("info", "outputs made with other settings are there and are kept; how to renew them"),
     "backlog.progress": Event("info", "how many frames wait, the rate, the time left"),
     "disk.low": Event("warning", "too little room for outputs: frames are received, but wait"),
     "disk.resumed": Event("info", "there is room again; work goes on"),
@@ -194,7 +195,8 @@ def _written(facts: dict[str, Any]) -> str:
     """What is known of the frame in a few words, seconds of work, and the queue if there is one."""
     figures = Figures.of(facts)
     waiting = f" {facts['waiting']} wait" if facts["waiting"] else ""
-    return f"{_short(facts['frame'])} {line(figures)} {figures.work_s:.1f}s{waiting}"
+    kept = f" -> {_short(facts['output'])} · {printable(facts['kept'])}" if "kept" in facts else ""
+    return f"{_short(facts['frame'])} {line(figures)} {figures.work_s:.1f}s{waiting}{kept}"
 
 
 def _short(frame: object) -> str:

@@ -6,12 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 from arwatch.errors import FailureCode
-from arwatch.model.job import Job, Source
+from arwatch.model.job import KEEP, Job, Replace, Source
 from arwatch.model.outcome import Failed, Outcome, Skipped, Unsettled, Written
-from arwatch.output.naming import output_path, output_root, root_of
+from arwatch.output.naming import output_folder, output_names, output_root, root_of
 from arwatch.output.publish import remove_stale
 from arwatch.platform import machine
-from arwatch.platform.fs import look
 from arwatch.process.stages import recipe
 from arwatch.work.happenings import Ended, Happening, Postponed, Returned, RoomAgain, RoomForecast, RoomLow
 from arwatch.work.pool import Done
@@ -51,8 +50,8 @@ class Scheduler:
         What is done about failures.
     free : callable
         folder -> bytes that can still be written there.
-    force : bool
-        Process frames also where their output is up to date.
+    replace : Replace
+        Which outputs are made again though they are there.
     """
 
     def __init__(
@@ -64,12 +63,12 @@ class Scheduler:
         *,
         policy: Policy,
         free: Callable[[Path], int],
-        force: bool = False,
+        replace: Replace = KEEP,
     ) -> None:
         self._ledger = ledger
         self._pool = pool
         self._free = free
-        self._force = force
+        self._replace = replace
         self._in_work: dict[Path, Entry] = {}
         self._rooms: dict[Path, Room] = {}
         self._next_pool: Callable[[], Pool] | None = None
@@ -174,17 +173,24 @@ class Scheduler:
         output, workers = self._settings.output, self._settings.workers
         root = root_of(entry.path, self._roots)
         used = min(machine.worker_count(workers), self.in_work + self._ledger.waiting())
+        wanted = output_folder(entry.path, root, output) / output_names(entry.path, output)[0]
         return Job(
             source=Source(entry.path, entry.size or 0, entry.mtime_ns or 0),
-            output=output_path(entry.path, root, output, lambda place: self._is_taken(place, entry.path)),
+            output=wanted,
             root=output_root(output, root),
             settings=self._settings,
             threads=machine.threads_for(workers, used),
-            force=self._force,
+            replace=self._replace,
+            given_away=self._is_given_away(wanted, entry.path),
         )
 
-    def _is_taken(self, output: Path, path: Path) -> bool:
-        return any(owner != path and look(owner) is not None for owner in self._ledger.owners(output))
+    def _is_given_away(self, output: Path, path: Path) -> bool:
+        """Whether another frame has got this output, as the ledger has it.
+
+        Of two that are in work at once the first to be done gets it: they may be the same frame, found twice.
+        """
+        owners = (self._ledger.get(owner) for owner in self._ledger.owners(output) if owner != path)
+        return any(owner is not None and owner.state == "written" for owner in owners)
 
     # -- room on the disks -----------------------------------------------------------------------------------
 
@@ -242,12 +248,12 @@ class Scheduler:
         if entry is None:
             return
         if isinstance(outcome, Written):
-            self._ledger.written(path, outcome.size, outcome.figures)
+            self._ledger.written(path, outcome.size, outcome.figures, output=outcome.output)
             _, room = self._room_of(root_of(path, self._roots))
             room.wrote(job.source.size, outcome.size, job.source.mtime_ns / 1e9)
             yield Ended(entry, job, outcome)
         elif isinstance(outcome, Skipped):
-            self._ledger.written(path, outcome.size, outcome.figures)
+            self._ledger.written(path, outcome.size, outcome.figures, output=outcome.output, recipe=outcome.recipe)
             yield Ended(entry, job, outcome)
         elif isinstance(outcome, Unsettled):
             yield Returned(entry, job, outcome)
