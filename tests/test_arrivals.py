@@ -21,6 +21,8 @@ NIGHT = Path("/nowhere/night")
 FRAME = NIGHT / "a.ARW"
 OUTPUT = NIGHT / "a.bkg_subtracted.fits"
 LOOK = Look(10, 5)
+OTHER = "a digest of other settings"
+LATE_NS = 2**62
 
 
 class TestFolders:
@@ -96,7 +98,7 @@ def test_a_frame_that_is_done_is_left_alone(careful):
     bench.written()
     bench.arrivals.sighted(FRAME, LOOK, careful=careful)
     assert bench.told == []
-    assert (("check_output", FRAME, LOOK, OUTPUT, 99) in bench.folders.asked) is careful
+    assert (("look_for_output", FRAME, LOOK, OUTPUT) in bench.folders.asked) is careful
 
 
 def test_a_frame_that_has_changed_is_taken_up_again():
@@ -106,11 +108,45 @@ def test_a_frame_that_has_changed_is_taken_up_again():
     assert bench.events() == ["frame.seen"]
 
 
-def test_an_output_that_is_gone_is_made_again():
+@pytest.mark.parametrize(
+    ("digest", "output", "again", "kept"),
+    [
+        (None, None, True, False),
+        (None, Look(98, 0), True, False),
+        (None, Look(99, 0), False, False),
+        (OTHER, Look(99, 0), False, True),
+        (OTHER, Look(99, LATE_NS), True, False),
+        (OTHER, None, True, False),
+    ],
+    ids=["gone", "another", "there", "other settings", "other settings, written since", "other settings, gone"],
+)
+def test_what_becomes_of_an_output_that_was_looked_for(digest, output, *, again, kept):
     bench = Bench()
-    bench.written()
-    bench.arrivals.output_missing(FRAME, LOOK)
-    assert bench.events() == ["frame.seen"]
+    bench.written(digest)
+    bench.arrivals.sighted(FRAME, LOOK, careful=True)
+    bench.arrivals.scanned(NIGHT)
+    assert bench.told == [], "before the answer nothing is told"
+    bench.arrivals.output_found(FRAME, LOOK, output)
+    assert ("frame.seen" in bench.events()) is again
+    assert ("outputs.kept" in bench.events()) is kept
+    if kept:
+        ((_, facts),) = bench.told
+        assert (facts["frames"], facts["reason"].endswith(f"arwatch process {NIGHT}")) == (1, True)
+
+
+def test_what_is_kept_is_told_when_all_folders_were_gone_through():
+    bench = Bench()
+    bench.written(OTHER)
+    bench.arrivals.sighted(FRAME, LOOK, careful=True)
+    bench.arrivals.output_found(FRAME, LOOK, Look(99, 0))
+    assert bench.told == []
+    bench.arrivals.scanned(NIGHT)
+    assert bench.events() == ["outputs.kept"]
+    bench.arrivals.kept.count_again()
+    bench.arrivals.sighted(FRAME, LOOK)
+    bench.arrivals.output_found(FRAME, LOOK, Look(99, 0))
+    bench.arrivals.scanned(NIGHT)
+    assert bench.events() == ["outputs.kept"] * 2, "with new settings they are counted again"
 
 
 @pytest.mark.parametrize(
@@ -162,7 +198,7 @@ def test_unfinished_outputs_are_cleared_away_once_a_folder():
     bench = Bench()
     for name in "ab":
         bench.arrivals.sighted(NIGHT / name, LOOK, careful=True)
-    assert [ask for ask in bench.folders.asked if ask[0] == "clear_away"] == [("clear_away", NIGHT)]
+    assert [ask for ask in bench.folders.asked if ask[0] == "clear_away"] == [("clear_away", NIGHT, NIGHT)]
 
 
 def test_new_settings_do_not_forget_what_settles_unless_watching_began_anew():

@@ -49,6 +49,12 @@ def test_a_written_frame_is_a_line_of_80_columns(facts, text):
     assert columns(line) <= 80
 
 
+def test_a_written_frame_of_another_name_says_why_below():
+    assert lines("frame.written", **WRITTEN, reason="a.fits is not arwatch's: this is a~1.fits")[1:] == [
+        " " * 25 + "a.fits is not arwatch's: this is a~1.fits"
+    ]
+
+
 def test_a_wider_terminal_shows_when_the_exposure_began():
     assert lines("frame.written", 120, **WRITTEN) == [
         "21:14:08 frame.written   DSC01234.ARW 21:12:05 120s ISO1600 R 812±9 G 1404±12 B 963±10 1.0s work"

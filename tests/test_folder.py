@@ -19,7 +19,7 @@ from watchdog.observers.api import EventEmitter
 
 from arwatch.daemon import lease
 from arwatch.daemon.folder import Scanned, Sighted, Vanished, WatchedFolder
-from arwatch.daemon.place import Broke, Missing, OutputMissing, Place, Present
+from arwatch.daemon.place import Broke, Missing, OutputFound, Place, Present
 from arwatch.daemon.settle import Waiting
 from arwatch.daemon.watch import trouble
 from arwatch.model.job import Look, Source
@@ -289,14 +289,15 @@ def test_how_long_a_file_system_is_silent_is_known(tmp_path):
         assert done.wait(PATIENCE_S)
 
 
-def test_an_output_that_is_gone_is_told(tmp_path):
+def test_outputs_are_looked_for(tmp_path):
     posted, frame, output = Posted(), tmp_path / "a.ARW", tmp_path / "a.fits"
     output.write_bytes(b"123")
     with running(Place(tmp_path, posted)) as place:
-        place.check_output(frame, Look(1, 1), output, 3)
-        place.check_output(frame, Look(2, 2), output, 4)
-        place.check_output(frame, Look(3, 3), tmp_path / "none.fits", 3)
-        assert [news.look.size for news in posted.wait(OutputMissing, count=2)] == [2, 3]
+        place.look_for_output(frame, Look(1, 1), output)
+        place.look_for_output(frame, Look(2, 2), tmp_path / "none.fits")
+        first, second = posted.wait(OutputFound, count=2)
+    assert first == OutputFound(frame, Look(1, 1), look(output))
+    assert second == OutputFound(frame, Look(2, 2), None)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="another account can be taken on by root only")

@@ -97,8 +97,13 @@ def main() -> None:
 def run(folders: Sequence[str], config: Path | None) -> None:
     """Watch FOLDERS until SIGTERM or Ctrl-C; frames become FITS files beside them.
 
-    Frames that are there already and have no up-to-date output are processed
-    too. Without FOLDERS, those of the settings are watched.
+    Frames that are there already and have no output are processed, too.
+    Without FOLDERS, those of the settings are watched.
+
+    Outputs that are missing are made. Those made with other settings are kept
+    (`arwatch process` renews them). An output belongs to one frame: another
+    frame's output, or a file that is not arwatch's, is never replaced unasked;
+    the new output gets a name of its own, and the log says so.
 
     \b
     Example: arwatch run ~/captures --config ~/arwatch.toml
@@ -131,18 +136,29 @@ def run(folders: Sequence[str], config: Path | None) -> None:
 @PATHS
 @CONFIG
 @click.option("--force", is_flag=True, help="Process also where the output is up to date.")
-def process(paths: Sequence[Path], config: Path | None, *, force: bool) -> None:
+@click.option("--keep", is_flag=True, help="Keep outputs that were made with other settings.")
+@click.option("--overwrite", is_flag=True, help="Replace also files that are not the frame's own output.")
+def process(paths: Sequence[Path], config: Path | None, *, force: bool, keep: bool, overwrite: bool) -> None:
     """Process files and folders once; exit code 1 if any frame failed.
+
+    Outputs that are missing are made. Those made with other settings are
+    renewed (not with --keep). An output belongs to one frame: another frame's
+    output, or a file that is not arwatch's, is never replaced unasked
+    (--overwrite); the new output gets a name of its own, and the table says so.
 
     \b
     Example: arwatch process ~/captures/2026-11-21 DSC00001.ARW
     """
+    if force and keep:
+        raise click.UsageError("--force makes all outputs again, --keep keeps those made with other settings: give one")
     _load_ahead()
     from arwatch.commands import process as process_frames
+    from arwatch.model.job import Replace
     from arwatch.settings import load
 
     settings = load(config)
-    sys.exit(1 if process_frames.process(process_frames.find(paths, settings), settings, force=force) else 0)
+    replace = Replace(current=force, outdated=not keep, foreign=overwrite)
+    sys.exit(1 if process_frames.process(process_frames.find(paths, settings), settings, replace) else 0)
 
 
 @main.command(short_help="Be a camera: write realistic frames.")

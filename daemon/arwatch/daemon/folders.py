@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from arwatch.daemon.folder import Scanned, Sighted, Vanished
 from arwatch.daemon.lease import LeaseError
 from arwatch.daemon.looker import STATE_S, Ask, EventsLost, Leave, LookAt, Looker, ObserverDied, Order, State
-from arwatch.daemon.place import Broke, Missing, OutputMissing, Present, Writable
+from arwatch.daemon.place import Broke, Missing, OutputFound, Present, Writable
 from arwatch.daemon.settle import Gone, Refused, Waiting
 from arwatch.model.job import Source
 from arwatch.output.naming import output_root, root_of
@@ -148,13 +148,13 @@ class Folders:
         """Look whether a frame is there, and how."""
         self._order(Ask(root_of(path, self.paths), "look_at", (path,)))
 
-    def clear_away(self, folder: Path) -> None:
-        """Remove what a killed worker left of unfinished outputs in a folder."""
-        self._order(Ask(self._place_of(folder), "clear_away", (folder,)))
+    def clear_away(self, folder: Path, root: Path) -> None:
+        """Remove what a killed worker left of unfinished outputs in a folder below `root`."""
+        self._order(Ask(self._place_of(folder), "clear_away", (folder, root)))
 
-    def check_output(self, path: Path, look: Look, output: Path, size: int | None) -> None:
+    def look_for_output(self, path: Path, look: Look, output: Path) -> None:
         """Find out whether a frame's output is still there."""
-        self._order(Ask(self._place_of(output), "check_output", (path, look, output, size)))
+        self._order(Ask(self._place_of(output), "look_for_output", (path, look, output)))
 
     def output_written(self, output: Path, size: int) -> None:
         """Take an output's bytes off the room that is known, until the disk is asked again."""
@@ -195,10 +195,10 @@ class Folders:
                 arrivals.sighted(path, look, careful=careful)
             case Vanished(path=path):
                 arrivals.vanished(path)
-            case OutputMissing(path=path, look=look):
-                arrivals.output_missing(path, look)
-            case Scanned(folder=folder, careful=careful):
-                arrivals.scanned(folder, careful=careful)
+            case OutputFound(path=path, look=look, output=output):
+                arrivals.output_found(path, look, output)
+            case Scanned(folder=folder):
+                arrivals.scanned(folder)
             case Source() | Waiting() | Refused() | Gone():
                 arrivals.decided(news)
             case _:

@@ -62,13 +62,15 @@ class Writable:
 
 
 @dataclass(frozen=True, slots=True)
-class OutputMissing:
-    """A frame's output is gone, or is not the one that was written."""
+class OutputFound:
+    """What is there under the name of a frame's output."""
 
     path: Path
     """The frame."""
     look: Look
     """What the frame was when it was sighted."""
+    output: Look | None
+    """None: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +126,13 @@ class Place(threading.Thread):
             self._tasks.append(task)
             self._something.notify()
 
-    def clear_away(self, folder: Path) -> None:
-        """Remove what a killed worker or a power cut left of unfinished outputs in a folder."""
-        self.do(lambda: _ignore(remove_stale(folder)))
+    def clear_away(self, folder: Path, root: Path) -> None:
+        """Remove what a killed worker or a power cut left of unfinished outputs in a folder below `root`."""
+        self.do(lambda: _ignore(remove_stale(folder, within=root)))
 
-    def check_output(self, path: Path, found: Look, output: Path, size: int | None) -> None:
-        """Post `OutputMissing` for a frame whose output is not there with the size that it was given."""
-        self.do(lambda: self._check_output(path, found, output, size))
+    def look_for_output(self, path: Path, found: Look, output: Path) -> None:
+        """Post `OutputFound` for a frame."""
+        self.do(lambda: self._post(OutputFound(path, found, look(output))))
 
     def measure(self) -> None:
         """Ask for the room on the disk now."""
@@ -190,11 +192,6 @@ class Place(threading.Thread):
 
     def _leave(self) -> None:
         """Give back what was taken in the folder."""
-
-    def _check_output(self, path: Path, found: Look, output: Path, size: int | None) -> None:
-        there = look(output)
-        if there is None or there.size != size:
-            self._post(OutputMissing(path, found))
 
     # -- is it there -------------------------------------------------------------------------------------------
 

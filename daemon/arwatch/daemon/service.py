@@ -19,8 +19,9 @@ from arwatch.daemon.report import Report
 from arwatch.daemon.signals import Signals
 from arwatch.errors import ArwatchError, SettingsError
 from arwatch.ledger.store import Ledger, set_aside
-from arwatch.model.outcome import Written
+from arwatch.model.outcome import Skipped, Written
 from arwatch.platform import machine, paths
+from arwatch.process.stages import recipe
 from arwatch.telling import systemd
 from arwatch.telling.log import Log
 from arwatch.work.happenings import Ended, Returned
@@ -137,6 +138,10 @@ class Service:
             self._arrivals.ended(happening.job.source.path)
             if isinstance(happening.outcome, Written):
                 self._folders.output_written(happening.outcome.output, happening.outcome.size)
+            if isinstance(happening.outcome, Skipped) and happening.outcome.outdated:
+                self._arrivals.kept.answered(happening.job.source.path, kept=True)
+            if not waiting and not self._scheduler.in_work and not len(self._arrivals):
+                self._arrivals.kept.tell(self._folders.paths)
 
     # -- beginning and end ---------------------------------------------------------------------------------
 
@@ -222,6 +227,9 @@ class Service:
             self._scheduler.renew_pool(self._pool)
         self._scheduler.apply(new, self._folders.paths, Policy.of_a_service(new.workers))
         self._arrivals.apply(new, anew=anew)
+        if recipe(new) != recipe(old):
+            self._arrivals.kept.count_again()
+            self._folders.scan_soon()
 
     # -- the ledger ----------------------------------------------------------------------------------------
 
