@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -134,13 +133,14 @@ def test_a_disk_that_is_unmounted_and_mounted_again(night):
 
 @fault(End(fits=20), watch=EVENTS_ONLY)
 def test_a_burst_that_overflows_the_kernel_s_queue(night):
-    night.send(signal.SIGSTOP)
+    looker = night.looker()
+    looker.suspend()
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     for count in range(limit + 100):  # neighbours of one kind would be counted as one event
         Path(night.captures / f"junk{count % 2}").write_bytes(b"")
     for count in range(20):
         night.put(f"DSC{count:05}.ARW")
-    night.send(signal.SIGCONT)
+    looker.resume()
     night.wait("watch.overflowed")
     night.wait("frame.written", count=20)
 
