@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import storage
+from arwatch import formats
 from arwatch.errors import DamagedError, Fate, FrameError, IncompleteError, NotRawError, ReadError, UnsupportedError
 from arwatch.formats.arw import decode, tables
 from arwatch.model.frame import Exposure, Frame
@@ -38,13 +39,8 @@ FRAMES = pytest.mark.skipif(
 
 
 @pytest.fixture
-def read(tmp_path: Path) -> Read:
-    def write_and_read(data: bytes) -> Frame:
-        path = tmp_path / "DSC00001.ARW"
-        path.write_bytes(data)
-        return decode.read(path)
-
-    return write_and_read
+def read() -> Read:
+    return formats.decode
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -119,7 +115,7 @@ def test_a_pattern_of_six_by_six_is_a_period_too(read: Read) -> None:
 def test_any_name_is_read(tmp_path: Path, name: bytes) -> None:
     path = tmp_path / os.fsdecode(name)
     path.write_bytes(FORMS["uncompressed"])
-    np.testing.assert_array_equal(decode.read(path).mosaic, SKY)
+    np.testing.assert_array_equal(formats.read(path).mosaic, SKY)
 
 
 def hole(start: int, length: int) -> Callable[[bytearray], None]:
@@ -293,12 +289,12 @@ def test_the_reason_says_what_to_do(read: Read, data: bytes, error: type[FrameEr
 
 def test_a_missing_file_is_the_caller_s(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        decode.read(tmp_path / "gone.ARW")
+        formats.read(tmp_path / "gone.ARW")
 
 
 def test_what_the_file_system_refuses_is_retriable(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="could not be read") as caught:
-        decode.read(tmp_path)
+        formats.read(tmp_path)
     assert caught.value.code.fate is Fate.MAY_PASS
 
 
@@ -393,7 +389,7 @@ CAMERAS = {
 @FRAMES
 @pytest.mark.parametrize("name", CAMERAS)
 def test_camera_files_are_read(name: str) -> None:
-    frame = decode.read(Path(os.environ["ARWATCH_FRAMES"]) / name)
+    frame = formats.read(Path(os.environ["ARWATCH_FRAMES"]) / name)
     assert (frame.mosaic.shape, frame.black_level) == CAMERAS[name]
     assert frame.colors.tolist() == ([[2, 3], [1, 0]] if name.endswith("nef") else [[0, 1], [3, 2]])
 
@@ -401,7 +397,7 @@ def test_camera_files_are_read(name: str) -> None:
 @FRAMES
 def test_camera_facts_are_read() -> None:
     folder = Path(os.environ["ARWATCH_FRAMES"])
-    assert decode.read(folder / "zv-e10_arw2_lossy.arw").exposure == Exposure(
+    assert formats.read(folder / "zv-e10_arw2_lossy.arw").exposure == Exposure(
         taken=clock(2021, 7, 24, 14, 23, 6, 583_000),
         utc_offset=-timedelta(hours=7),
         exposure_s=1 / 160,
@@ -412,7 +408,7 @@ def test_camera_facts_are_read() -> None:
         model="ZV-E10",
         lens="E PZ 16-50mm F3.5-5.6 OSS",
     )
-    assert decode.read(folder / "a330_arw1_lossless.arw").exposure.utc_offset is None
+    assert formats.read(folder / "a330_arw1_lossless.arw").exposure.utc_offset is None
 
 
 @FRAMES

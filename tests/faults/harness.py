@@ -24,6 +24,7 @@ from arwatch.settings import Background
 from arwatch.simulate import Scene, render
 from arwatch.sky import subtract_background
 from end_to_end.programs import ARWATCH, PATIENCE_S, Daemon
+from faults.failing_fs import failing_folder
 from storage import FORMS
 
 SUFFIX = ".bkg_subtracted.fits"
@@ -112,6 +113,7 @@ class Night:
         self.configure()
         self.lives = []
         self.mounts = []
+        self.failing_folders = contextlib.ExitStack()
         self.frames = set()
         self.expected_ends = Counter()
 
@@ -170,6 +172,7 @@ class Night:
         return workers
 
     def close(self):
+        self.failing_folders.close()  # no process can be ended while it waits for such a folder
         for life in self.lives:
             if life.process.poll() is None:
                 end_at_once(life.process)
@@ -182,6 +185,12 @@ class Night:
         folder.mkdir(exist_ok=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "arwatch-test", folder], check=True)
         self.mounts.append(folder)
+
+    def failing(self):
+        """Put the captures on a file system that can be told to fail, until the night is over."""
+        backing = Path(f"{self.home}-backing")
+        backing.mkdir()
+        return self.failing_folders.enter_context(failing_folder(backing, self.captures))
 
     # -- frames ----------------------------------------------------------------------------------------------
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from arwatch.model.frame import Frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawFormat:
-    """A kind of raw file. The daemon uses `sniff` and `needed_length`, workers `read`."""
+    """A kind of raw file. The daemon uses `sniff` and `needed_length`, workers `decode`."""
 
     name: str
     sniff: Callable[[bytes], bool]
@@ -23,8 +22,8 @@ class RawFormat:
     """(file, its length now in bytes) -> length that the file's own tables promise, bytes.
 
     Raises a FrameError where the file can never become a frame. Loads no heavy library."""
-    read: Callable[[Path], Frame]
-    """Decode one file; raises FrameError, or FileNotFoundError. May load heavy libraries when it is called."""
+    decode: Callable[[bytes], Frame]
+    """Decode a file's bytes; raises FrameError. May load heavy libraries when it is called."""
 
 
 HEAD = 16

@@ -18,6 +18,7 @@ from arwatch.errors import NoSpaceError, WriteError
 PREFIX, SUFFIX = ".arwatch-", ".tmp"
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REMOVALS = 20
 _NO_SYNC = {errno.EINVAL, errno.EOPNOTSUPP}  # network file systems that cannot sync a folder
 
 
@@ -114,8 +115,9 @@ def _explained(error: OSError, output: Path) -> WriteError:
 def _renamed(name: str, folder: int) -> Iterator[BinaryIO]:
     temporary = f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(temporary, flags, 0o666, dir_fd=folder)
     try:
+        # a failing share may make the file and nevertheless answer with an error
+        fd = os.open(temporary, flags, 0o666, dir_fd=folder)
         with os.fdopen(fd, "w+b") as file:
             # only tells `remove_stale` that somebody is at work; exclusive: under a shared one SMB lets nobody write
             with contextlib.suppress(OSError):
@@ -125,10 +127,21 @@ def _renamed(name: str, folder: int) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary, dir_fd=folder)
+        _remove(temporary, folder)
         raise
     _sync_folder(folder)
+
+
+def _remove(temporary: str, folder: int) -> None:
+    """Remove an unfinished file, if it is there; a disk that fails now and then is asked more than once."""
+    for _ in range(_REMOVALS):
+        try:
+            os.unlink(temporary, dir_fd=folder)
+        except FileNotFoundError:
+            return
+        except OSError:
+            continue
+        return
 
 
 def _sync_folder(folder: int) -> None:

@@ -36,8 +36,9 @@ def decode(job: Job) -> Decoded:
     FrameError, OSError, MemoryError
         It cannot be decoded, or not be read.
     """
-    digest = sha256(job.source.path)
-    frame = formats.read(job.source.path)
+    data = formats.load(job.source.path)
+    digest = hashlib.sha256(data).hexdigest()
+    frame = formats.decode(data)
     exposure = frame.exposure
     taken = start_of(exposure, job.settings.camera)
     figures = Figures(
