@@ -24,6 +24,7 @@ from arwatch.settings import Background
 from arwatch.simulate import Scene, render
 from arwatch.sky import subtract_background
 from end_to_end.programs import ARWATCH, PATIENCE_S, Daemon
+from faults.failing_fs import failing_folder
 from storage import FORMS
 
 SUFFIX = ".bkg_subtracted.fits"
@@ -106,12 +107,14 @@ class Night:
         self.home = home
         self.captures = home / "captures"
         self.captures.mkdir()
+        self.folders = [self.captures]
         self.state = home / "state"
         self.config = home / "arwatch.toml"
         self.settings = SETTINGS | {"state": {"folder": str(self.state)}} | settings
         self.configure()
         self.lives = []
         self.mounts = []
+        self.failing_folders = contextlib.ExitStack()
         self.frames = set()
         self.expected_ends = Counter()
 
@@ -127,7 +130,7 @@ class Night:
 
     def start(self, *, ready=True, before=()):
         process = subprocess.Popen(
-            [*before, *ARWATCH, "run", str(self.captures), "--config", str(self.config)],
+            [*before, *ARWATCH, "run", *map(str, self.folders), "--config", str(self.config)],
             stderr=subprocess.PIPE,
             text=True,
             errors="surrogateescape",
@@ -175,6 +178,7 @@ class Night:
         return workers
 
     def close(self):
+        self.failing_folders.close()  # no process can be ended while it waits for such a folder
         for life in self.lives:
             if life.process.poll() is None:
                 end_at_once(life.process)
@@ -188,14 +192,28 @@ class Night:
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "arwatch-test", folder], check=True)
         self.mounts.append(folder)
 
+    def failing(self, folder=None):
+        """Put the captures (or another folder) on a file system that can be told to fail, until the night is over."""
+        folder = folder or self.captures
+        folder.mkdir(exist_ok=True)
+        backing = Path(f"{self.home}-backing-{folder.name}")
+        backing.mkdir()
+        return self.failing_folders.enter_context(failing_folder(backing, folder))
+
+    def share(self):
+        """Watch a second folder, too, on a file system that can be told to fail; gives the folder and its faults."""
+        share = self.home / "share"
+        self.folders.append(share)
+        return share, self.failing(share)
+
     # -- frames ----------------------------------------------------------------------------------------------
 
-    def put(self, name, data=None, *, ends=1, taken=None):
+    def put(self, name, data=None, *, ends=1, taken=None, folder=None):
         """Bring a frame as a careful tool does: a temporary name, its time `taken`, then a rename.
 
-        `ends`: so many more of them to expect.
+        `ends`: so many more of them to expect; `folder`: another one than the captures.
         """
-        path = self.captures / name
+        path = (folder or self.captures) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         hidden = path.parent / ".coming"
         hidden.write_bytes(frame(len(self.frames) + 1) if data is None else data)

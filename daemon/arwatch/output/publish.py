@@ -24,6 +24,7 @@ from arwatch.platform.beneath import open_beneath, rename_new
 PREFIX, SUFFIX = ".arwatch-", ".tmp"
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REMOVALS = 20
 _NO_SYNC = {errno.EINVAL, errno.EOPNOTSUPP}  # network file systems that cannot sync a folder
 _NOT_STALE = {errno.EWOULDBLOCK, errno.ENOENT, errno.EACCES, errno.EPERM}  # in use, gone, or another user's
 
@@ -146,7 +147,12 @@ def _locked(folder: int) -> tuple[str, BinaryIO]:
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     while True:
         name = f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
-        file = os.fdopen(os.open(name, flags, 0o666, dir_fd=folder), "w+b")
+        try:
+            descriptor = os.open(name, flags, 0o666, dir_fd=folder)
+        except OSError:
+            _remove(name, folder)  # a failing share may have made it all the same
+            raise
+        file = os.fdopen(descriptor, "w+b")
         try:
             if _lock(file) and _is_there(name, file, folder):
                 return name, file
@@ -179,13 +185,19 @@ def _is_there(name: str, file: BinaryIO, folder: int) -> bool:
 
 
 def _remove(name: str, folder: int) -> None:
-    """Remove a temporary file; where the disk refuses, the folder is cleared when something is written there again."""
-    try:
-        os.unlink(name, dir_fd=folder)
-    except FileNotFoundError:
-        pass
-    except OSError:
-        _cleared.clear()
+    """Remove a temporary file, if it is there; a disk that fails now and then is asked more than once.
+
+    Where it refuses, the folder is cleared when something is written there again.
+    """
+    for _ in range(_REMOVALS):
+        try:
+            os.unlink(name, dir_fd=folder)
+        except FileNotFoundError:
+            return
+        except OSError:
+            continue
+        return
+    _cleared.clear()
 
 
 def _clear_once(folder: int) -> None:

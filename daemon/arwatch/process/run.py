@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from arwatch import formats
 from arwatch.errors import FailureCode, FrameError, NameTakenError
 from arwatch.model.figures import Figures
 from arwatch.model.outcome import Failed, Outcome, Unsettled, Written
 from arwatch.platform.fs import look
-from arwatch.process.decode import decode, sha256
+from arwatch.process.decode import decode
 from arwatch.process.place import made_before, target_of
 from arwatch.process.stages import is_current
 from arwatch.process.subtract import subtract
@@ -47,11 +49,13 @@ def _run_stages(job: Job) -> Outcome:
     if (done := made_before(job)) is not None:
         return done
     clock = _Stopwatch()
-    digest = sha256(job.source.path)
+    data = formats.load(job.source.path)
+    digest = hashlib.sha256(data).hexdigest()
     fingerprint = digest[:FINGERPRINT]
     if (done := made_before(job, fingerprint)) is not None:
         return done
-    decoded = decode(job, digest)
+    decoded = decode(job, data, digest)
+    del data  # a frame's size of memory, which the next stages need
     if not _unchanged(job.source):
         return Unsettled(reason="the file changed while it was read")
     decode_s = clock.lap()

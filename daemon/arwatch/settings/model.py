@@ -155,7 +155,7 @@ class Camera(Section):
     """What the camera's EXIF may lack."""
 
     timezone: Annotated[str, AfterValidator(_zone)] = ""
-    """What the camera's clock shows where EXIF has no zone: "Europe/Berlin", "+02:00"; empty = unknown."""
+    """What the camera's clock shows where EXIF has no zone: "+02:00", "Europe/Berlin"; empty = unknown."""
 
 
 class Observer(Section):
