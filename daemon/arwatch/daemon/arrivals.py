@@ -134,11 +134,11 @@ class Arrivals:
                 return
 
     def _dealt_with(self, entry: Entry, found: Look, *, starting: bool) -> bool:
-        if found != (entry.size, entry.mtime_ns) or entry.state in {"seen", "gone"}:
+        if found != (entry.size, entry.mtime_ns) or entry.state in {"asked", "seen", "gone"}:
             return False
         if entry.state == "failed" and not entry.final:
             return not starting  # a disk or share that was away may be back
-        if entry.state == "written" and starting:
+        if entry.state in {"written", "skipped"} and starting:
             # outputs may be moved away while we run; at a start they must be there, made with these settings
             output = look(entry.output) if entry.output else None
             return is_current(entry.recipe, self._settings) and output is not None and output.size == entry.output_size

@@ -247,7 +247,7 @@ class Scheduler:
             room.wrote(job.source.size, outcome.size, job.source.mtime_ns / 1e9)
             yield Ended(entry, job, outcome)
         elif isinstance(outcome, Skipped):
-            self._ledger.written(path, outcome.size, outcome.figures)
+            self._ledger.written(path, outcome.size, outcome.figures, skipped=True)
             yield Ended(entry, job, outcome)
         elif isinstance(outcome, Unsettled):
             yield Returned(entry, job, outcome)
@@ -260,10 +260,10 @@ class Scheduler:
             remove_stale(job.output.parent)  # it was killed, perhaps while writing
         decision = decide(failure.code, attempt, self._policy)
         if isinstance(decision, TryAgain):
-            self._ledger.put_back(path, delay_s=decision.delay_s)
+            self._ledger.put_back(path, delay_s=decision.delay_s, code=failure.code, reason=failure.reason)
             yield Postponed(job, failure, attempt, decision.delay_s)
         elif isinstance(decision, WaitForRoom):
-            self._ledger.put_back(path, uncounted=True)
+            self._ledger.put_back(path, uncounted=True, code=failure.code, reason=failure.reason)
             folder, room = self._room_of(root_of(path, self._roots))
             room.refused(time.monotonic())
             yield from self._pause(folder, self._free(folder), [job.source.size])
