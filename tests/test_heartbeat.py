@@ -68,7 +68,7 @@ def test_a_backlog_s_rate_and_time_left_are_told() -> None:
     heartbeat = Heartbeat(0.0)
     for second in range(11):
         heartbeat.worker_reported(float(second), finished=True)
-    heartbeat.beat(Scheduler(waiting=100), report(told), TIMEOUT_S, 10.0)
+    heartbeat.renew(Scheduler(waiting=100), report(told), TIMEOUT_S, 10.0)
     assert told == [{"event": "backlog.progress", "waiting": 100, "per_minute": 60.0, "left_s": 100}]
     assert heartbeat.sleep(10.0) <= 10.0
 

@@ -194,6 +194,16 @@ def test_each_life_is_remembered(ledger, clock):
     assert (second.figures, second.work_s, second.version) == (figures, 0.25, __version__)
 
 
+def test_an_output_may_lie_elsewhere_and_be_made_with_other_settings_than_planned(ledger):
+    settled(ledger)
+    ledger.started(FRAME, OUTPUT, "recipe")
+    other = OUTPUT.with_name("other.fits")
+    ledger.written(FRAME, 99, Figures(), skipped=True, output=other, recipe="of before")
+    entry = ledger.get(FRAME)
+    assert (entry.state, entry.has_output, entry.output, entry.recipe) == ("skipped", True, other, "of before")
+    assert ledger.owners(other) == [FRAME]
+
+
 def test_each_attempt_is_remembered(ledger, clock):
     settled(ledger)
     for end in (

@@ -2,12 +2,14 @@
 
 import os
 import signal
+import time
+from multiprocessing import forkserver
 from multiprocessing.connection import wait
 
 import pytest
 
 from arwatch.errors import FailureCode
-from arwatch.model.job import Job, Source
+from arwatch.model.job import Job, Replace, Source
 from arwatch.model.outcome import Failed, Skipped, Written
 from arwatch.platform import paths
 from arwatch.platform.fs import look
@@ -18,6 +20,7 @@ from arwatch.work.pool import Done, Lost
 from arwatch.work.worker import Ready
 
 PATIENCE_S = 60.0
+AGAIN = Replace(current=True)
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def jobs(tmp_path_factory):
         (path,) = camera(folder, frames=1, scene=Scene(height=height, width=width, stars=5))
         seen = look(path)
         source = Source(path, seen.size, seen.mtime_ns)
-        made.append(Job(source=source, output=folder / "out.fits", root=folder, settings=Settings(), force=True))
+        made.append(Job(source=source, output=folder / "out.fits", root=folder, settings=Settings(), replace=AGAIN))
     return made
 
 
@@ -69,6 +72,23 @@ def test_a_signal_without_a_name(make_pool):
 
 def only_process(pool):
     return pool._workers[0].process
+
+
+def test_a_stopped_fork_server_costs_no_waiting_and_is_replaced(make_pool, monkeypatch):
+    monkeypatch.setattr("arwatch.work.start.ANSWER_S", 1.0)
+    pool = make_pool()
+    reports(pool, Ready)
+    os.kill(forkserver._forkserver._forkserver_pid, signal.SIGSTOP)
+    os.kill(only_process(pool).pid, signal.SIGKILL)
+    began = time.monotonic()
+    assert reports(pool, Lost)
+    for _ in range(3):
+        assert list(pool.collect()) == []
+    assert time.monotonic() - began < 1.0, "the caller waited for the fork server"
+    (lost,) = reports(pool, Lost)
+    assert "did not answer" in lost.reason
+    monkeypatch.undo()
+    reports(pool, Ready)
 
 
 def test_a_job_is_done_and_then_need_not_be_done_again(make_pool, jobs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import sys
@@ -92,13 +93,18 @@ def main() -> None:
 
 
 @main.command(short_help="Watch folders; frames become FITS files.")
-@click.argument("folders", nargs=-1, type=click.Path(path_type=Path, readable=False))
+@click.argument("folders", nargs=-1)  # no click.Path: it would ask a share that may not answer
 @CONFIG
-def run(folders: Sequence[Path], config: Path | None) -> None:
+def run(folders: Sequence[str], config: Path | None) -> None:
     """Watch FOLDERS until SIGTERM or Ctrl-C; frames become FITS files beside them.
 
-    Frames that are there already and have no up-to-date output are processed
-    too. Without FOLDERS, those of the settings are watched.
+    Frames that are there already and have no output are processed, too.
+    Without FOLDERS, those of the settings are watched.
+
+    Outputs that are missing are made. Those made with other settings are kept
+    (`arwatch process` renews them). An output belongs to one frame: another
+    frame's output, or a file that is not arwatch's, is never replaced unasked;
+    the new output gets a name of its own, and the log says so.
 
     \b
     Example: arwatch run ~/captures --config ~/arwatch.toml
@@ -108,7 +114,7 @@ def run(folders: Sequence[Path], config: Path | None) -> None:
     from arwatch.settings import load
     from arwatch.telling.log import Log
 
-    given = tuple(str(folder.absolute()) for folder in folders)
+    given = tuple(str(Path(folder).absolute()) for folder in folders)
 
     def read() -> Settings:
         settings = load(config)
@@ -120,25 +126,40 @@ def run(folders: Sequence[Path], config: Path | None) -> None:
         return settings
 
     settings = read()
-    sys.exit(Service(settings, read, Log(settings.log)).run())
+    service = Service(settings, read, Log(settings.log))
+    code = service.run()
+    if service.left_behind:  # a usual exit would wait for what a file system holds
+        os._exit(code)
+    sys.exit(code)
 
 
 @main.command(short_help="Process files and folders once.")
 @PATHS
 @CONFIG
 @click.option("--force", is_flag=True, help="Process also where the output is up to date.")
-def process(paths: Sequence[Path], config: Path | None, *, force: bool) -> None:
+@click.option("--keep", is_flag=True, help="Keep outputs that were made with other settings.")
+@click.option("--overwrite", is_flag=True, help="Replace also files that are not the frame's own output.")
+def process(paths: Sequence[Path], config: Path | None, *, force: bool, keep: bool, overwrite: bool) -> None:
     """Process files and folders once; exit code 1 if any frame failed.
+
+    Outputs that are missing are made. Those made with other settings are
+    renewed (not with --keep). An output belongs to one frame: another frame's
+    output, or a file that is not arwatch's, is never replaced unasked
+    (--overwrite); the new output gets a name of its own, and the table says so.
 
     \b
     Example: arwatch process ~/captures/2026-11-21 DSC00001.ARW
     """
+    if force and keep:
+        raise click.UsageError("--force makes all outputs again, --keep keeps those made with other settings: give one")
     _load_ahead()
     from arwatch.commands import process as process_frames
+    from arwatch.model.job import Replace
     from arwatch.settings import load
 
     settings = load(config)
-    sys.exit(1 if process_frames.process(process_frames.find(paths, settings), settings, force=force) else 0)
+    replace = Replace(current=force, outdated=not keep, foreign=overwrite)
+    sys.exit(1 if process_frames.process(process_frames.find(paths, settings), settings, replace) else 0)
 
 
 @main.command(short_help="Be a camera: write realistic frames.")
@@ -343,14 +364,54 @@ def uninstall_service(config: Path | None, *, user: bool, dry_run: bool) -> None
 @main.command()
 @USER
 @click.option("--unit", default="arwatch", show_default=True, help="Or an instance: arwatch@NAME.")
-@click.option("-n", "--lines", default=20, show_default=True, type=click.IntRange(0), help="Events of before.")
+@click.option("-n", "--lines", type=click.IntRange(0), show_default="20; all with --since", help="Events of before.")
+@click.option("--since", metavar="TIME", help="From then on: 21:30, yesterday, -2h, '2026-11-21 20:00'.")
+@click.option(
+    "-p", "--priority", type=click.Choice(["debug", "info", "warning", "error"]), help="That level and graver ones."
+)
+@click.option("--failed", is_flag=True, help="Only what went wrong with frames.")
 @click.option("--no-follow", is_flag=True, help="End after these.")
-def logs(unit: str, lines: int, *, user: bool, no_follow: bool) -> None:
+def logs(
+    unit: str, lines: int | None, since: str | None, priority: str | None, *, failed: bool, user: bool, no_follow: bool
+) -> None:
     """Follow a service's journal in readable form.
 
+    Frames that arrive or are complete are no lines of their own; with
+    -p debug they are.
+
     \b
-    Example: arwatch logs -n 100
+    Example: arwatch logs --since 20:00 --failed
     """
     from arwatch.commands import logs as journal
 
-    sys.exit(journal.show(unit, user=user, lines=lines, follow=not no_follow))
+    wanted = journal.Wanted(unit=unit, user=user, lines=lines, since=since, priority=priority, failed=failed)
+    sys.exit(journal.show(wanted, follow=not no_follow))
+
+
+@main.command("help", short_help="Read the manual, or a command's help.")
+@click.argument("topic", required=False)
+@click.pass_context
+def help_(ctx: click.Context, topic: str | None) -> None:
+    """Read the manual: a page, or a command's --help; without TOPIC, the list.
+
+    \b
+    Example: arwatch help night
+    """
+    from arwatch.commands import manual
+
+    if topic is None:
+        formatter = ctx.make_formatter()
+        with formatter.section("Pages of the manual, shown by `arwatch help PAGE`"):
+            formatter.write_dl([(name, manual.summary(name)) for name in manual.TOPICS])
+        formatter.write_paragraph()
+        formatter.write_text("`arwatch --help` lists the commands, `arwatch help COMMAND` explains one.")
+        click.echo(formatter.getvalue().rstrip())
+    elif topic in manual.TOPICS:
+        manual.show(topic)
+    elif topic in main.commands:
+        command = main.commands[topic]
+        click.echo(command.get_help(click.Context(command, info_name=topic, parent=ctx.parent)))
+    else:
+        meant = manual.nearest(topic, [*manual.TOPICS, *main.commands])
+        hint = f"did you mean `arwatch help {meant}`?" if meant else "`arwatch help` lists what there is"
+        raise click.UsageError(f"there is no page and no command {topic!r}: {hint}")

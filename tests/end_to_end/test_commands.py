@@ -15,10 +15,10 @@ import pytest
 from astropy.io import fits
 
 from arwatch import __version__, formats
-from arwatch.simulate import Scene, camera
+from arwatch.simulate import Scene, camera, render, write_arw
 from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch, daemon
 
-COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry", "failed"]
+COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry", "failed", "logs"]
 SMALL = Scene(height=300, width=400, stars=20)
 
 
@@ -49,10 +49,11 @@ def test_help_has_an_example_and_fits_80_columns(command):
         (["run", "x", "--config", "/nonexistent.toml"], 78, "cannot be read"),
         (["process", "/nonexistent"], 1, "no such file or folder"),
         (["process", "."], 1, "no frame in this folder"),
+        (["process", ".", "--force", "--keep"], 2, "give one"),
         (["simulate", "x", "--size", "big"], 2, "is no size"),
         (["simulate", "/proc/x"], 1, "/proc/x"),
         (["restore", __file__], 1, "it is no FITS file"),
-        (["verify", __file__], 1, ""),
+        (["verify", __file__], 1, "is not a camera raw file"),
         (["process", "/dev/null"], 1, "no such file"),
         (["retry"], 2, "--all"),
         (["failed", "--config", "arwatch.toml"], 1, "there is no ledger in"),
@@ -63,12 +64,13 @@ def test_mistakes_are_explained(tmp_path, args, code, says):
     (tmp_path / "arwatch.toml").write_text("[state]\nfolder = '/nonexistent'\n")
     done = arwatch(*args, cwd=tmp_path)
     assert done.returncode == code
-    assert says in done.stdout + done.stderr
+    assert says in " ".join((done.stdout + done.stderr).split()), "lines are wrapped"
     assert "Traceback" not in done.stderr
 
 
 def test_the_list_of_commands_is_whole_sentences():
     commands = arwatch("--help").stdout.partition("Commands:")[2].splitlines()[1:]
+    assert {line.split()[0] for line in commands} == {*COMMANDS, "install-service", "uninstall-service"}
     assert all(line.endswith(".") and not line.endswith("..") for line in commands)
 
 
@@ -117,6 +119,44 @@ def test_process_then_skip_then_force(night):
     assert max(map(len, first.stdout.splitlines())) <= 80
     assert "0 written, 2 skipped, 0 failed" in arwatch("process", night).stdout
     assert "2 written, 0 skipped, 0 failed" in arwatch("process", night, "--force").stdout
+
+
+def test_process_renews_what_was_made_with_other_settings_unless_told_to_keep_it(night, tmp_path):
+    config = tmp_path / "other.toml"
+    config.write_text("[background]\nbox_size = 50\n")
+    assert arwatch("process", night).returncode == 0
+    kept = arwatch("process", night, "--config", config, "--keep")
+    assert "0 written, 2 skipped, 0 failed" in kept.stdout
+    renewed = arwatch("process", night, "--config", config)
+    assert "2 written, 0 skipped, 0 failed" in renewed.stdout
+    assert renewed.stdout.count("(renewed)") == 2
+    assert len(list(night.glob("*.fits"))) == 2
+
+
+def test_a_file_of_the_user_s_is_replaced_on_request_only(night):
+    (night / "DSC00001.bkg_subtracted.fits").write_text("mine")
+    first = arwatch("process", night)
+    assert "is not arwatch's" in " ".join(first.stdout.split())
+    assert (night / "DSC00001.bkg_subtracted.fits").read_text() == "mine"
+    for output in night.glob("*~*.fits"):
+        output.unlink()
+    assert "1 written, 1 skipped, 0 failed" in arwatch("process", night, "--overwrite").stdout
+    assert len(list(night.glob("*.fits"))) == 2
+
+
+def test_two_cards_and_one_output_folder(tmp_path):
+    """Both hold DSC00001.ARW: the second one's output gets a name of its own. A folder given twice is one folder."""
+    config = tmp_path / "a.toml"
+    config.write_text(f'[output]\nfolder = "{tmp_path}/out"\n')
+    for number, card in enumerate(("A", "B")):
+        (tmp_path / card).mkdir()
+        write_arw(tmp_path / card / "DSC00001.ARW", render(SMALL, number).mosaic)
+        done = arwatch("process", tmp_path / card, "--config", config)
+        assert done.returncode == 0, done.stdout
+    assert "belongs to another frame" in " ".join(done.stdout.split())
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    again = arwatch("process", tmp_path / "A", tmp_path / "A" / ".." / "A", tmp_path / "A", "--config", config)
+    assert "0 written, 1 skipped, 0 failed" in again.stdout
 
 
 def test_process_goes_on_after_a_bad_frame(night):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +26,9 @@ from arwatch.commands.tables import Row, outcome_table
 from arwatch.errors import ArwatchError, FailureCode
 from arwatch.formats.names import is_frame
 from arwatch.ledger.store import Ledger
-from arwatch.model.job import Look
+from arwatch.model.job import Look, Replace
 from arwatch.model.outcome import Failed
+from arwatch.output.publish import remove_stale
 from arwatch.platform import paths
 from arwatch.platform.fs import look, scan
 from arwatch.work.happenings import Ended, Happening, Returned
@@ -58,13 +61,20 @@ class Found:
 def find(given: Iterable[Path], settings: Settings) -> list[Found]:
     """Give the frames of files (whatever their names) and folders (by the settings' patterns), each once.
 
+    Links and `..` do not make two of one frame.
+
     Raises
     ------
     NoFramesError
         A path does not exist, or a folder holds no frame.
     """
     watch = settings.watch
-    found: dict[Path, Found] = {}
+    found: dict[tuple[str, str], Found] = {}
+    real = cache(os.path.realpath)
+
+    def take(frame: Path, root: Path) -> None:
+        found.setdefault((real(frame.parent), frame.name), Found(frame, root))
+
     for path in (Path(p).absolute() for p in given):
         if path.is_dir():
             wanted = lambda name: is_frame(name, watch.patterns, settings.output.suffix)  # noqa: E731
@@ -74,15 +84,15 @@ def find(given: Iterable[Path], settings: Settings) -> list[Found]:
                 hint = "; its subfolders hold some: name them, or set [watch] recursive = true" if below else ""
                 raise NoFramesError(f"{path}: no frame in this folder matches {', '.join(watch.patterns)}{hint}")
             for frame in inside:
-                found.setdefault(frame, Found(frame, path))
+                take(frame, path)
         elif look(path) is not None:
-            found.setdefault(path, Found(path, path.parent))
+            take(path, path.parent)
         else:
             raise NoFramesError(f"{path}: no such file or folder")
     return list(found.values())
 
 
-def process(found: list[Found], settings: Settings, *, force: bool) -> int:
+def process(found: list[Found], settings: Settings, replace: Replace) -> int:
     """Process frames with all workers; gives the number of frames that failed."""
     console = Console(stderr=True)
     rows: list[Row] = []
@@ -98,7 +108,7 @@ def process(found: list[Found], settings: Settings, *, force: bool) -> int:
     )
     with _told(rows, began), progress:
         task = progress.add_task("starting", total=len(found))
-        for happening in happenings(found, settings, force=force):
+        for happening in happenings(found, settings, replace):
             if isinstance(happening, Compiling):
                 progress.update(task, description="compiling once")
             elif (row := _row(happening)) is not None:
@@ -107,7 +117,7 @@ def process(found: list[Found], settings: Settings, *, force: bool) -> int:
     return sum(isinstance(row.outcome, Failed) for row in rows)
 
 
-def happenings(found: list[Found], settings: Settings, *, force: bool) -> Iterator[Happening]:
+def happenings(found: list[Found], settings: Settings, replace: Replace) -> Iterator[Happening]:
     """Work the frames off as the daemon does, but with a queue in memory and a command's patience."""
     roots = list(dict.fromkeys(frame.root for frame in found))
     queue = Ledger(None, roots)
@@ -116,7 +126,9 @@ def happenings(found: list[Found], settings: Settings, *, force: bool) -> Iterat
         queue.settled(frame.path, look(frame.path) or Look(0, 0))  # what has vanished since is told by its worker
     pool = LocalPool.from_settings(settings.workers, paths.cache_folder())
     policy = Policy.of_a_command(settings.workers)
-    scheduler = Scheduler(settings, roots, queue, pool, policy=policy, free=free_bytes, force=force)
+    scheduler = Scheduler(
+        settings, roots, queue, pool, policy=policy, free=free_bytes, clear_away=_clear_away, replace=replace
+    )
     try:
         while scheduler.in_work or scheduler.waiting():
             yield from scheduler.collect()
@@ -126,6 +138,10 @@ def happenings(found: list[Found], settings: Settings, *, force: bool) -> Iterat
     finally:
         scheduler.abandon()
         scheduler.close()
+
+
+def _clear_away(folder: Path, root: Path) -> None:
+    remove_stale(folder, within=root)
 
 
 @contextmanager

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING
 
-from arwatch.daemon.settle import Gone, Refused, Settling, Waiting
-from arwatch.formats import needed_length
+from arwatch.daemon.kept import KeptOutputs
+from arwatch.daemon.settle import Gone, Refused, Verdict, Waiting
 from arwatch.model.job import Source
-from arwatch.output.naming import output_folder, root_of
-from arwatch.output.publish import remove_stale
-from arwatch.platform.fs import look
+from arwatch.output.naming import output_folder, output_root, root_of
 from arwatch.process.stages import is_current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
+    from arwatch.daemon.folders import Folders
     from arwatch.daemon.report import Report
     from arwatch.ledger.store import Entry, Ledger
     from arwatch.model.job import Look
@@ -28,14 +26,14 @@ LIVE_S = 600.0
 
 
 class Arrivals:
-    """Frames that were noticed and are not in the queue yet.
+    """Decides what becomes of frames that folders' threads tell of; nothing here asks a file system.
 
     Parameters
     ----------
     settings : Settings
         In force; see `apply`.
-    roots : sequence of Path
-        The watched folders.
+    folders : Folders
+        Is asked to look and to let frames settle.
     ledger : Ledger
         May be exchanged when it broke.
     given : callable
@@ -47,35 +45,36 @@ class Arrivals:
     def __init__(
         self,
         settings: Settings,
-        roots: Sequence[Path],
+        folders: Folders,
         ledger: Ledger,
         given: Callable[[Path], Entry | None],
         report: Report,
     ) -> None:
         self.ledger = ledger
-        self._report = report
+        self.kept = KeptOutputs(report)
+        self._folders = folders
         self._given = given
+        self._report = report
+        self._settling: set[Path] = set()
         self._changed_in_work: set[Path] = set()
         self._cleared: set[Path] = set()
-        self._settling = Settling(settings.watch.settle_s, settings.watch.give_up_s, look, _needed_length)
         self._newest_ns = time.time_ns()
-        self.apply(settings, roots)
+        self.apply(settings)
 
-    def apply(self, settings: Settings, roots: Sequence[Path]) -> None:
-        """Let new settings rule from now on."""
-        self._settings, self._roots = settings, tuple(roots)
-        self._settling.settle_s, self._settling.give_up_s = settings.watch.settle_s, settings.watch.give_up_s
+    def apply(self, settings: Settings, *, anew: bool = True) -> None:
+        """Let new settings rule from now on; `anew`: the folders' first scans find again what settled."""
+        self._settings = settings
+        if anew:
+            self._settling.clear()
 
     def __len__(self) -> int:
         """How many frames may still be growing."""
         return len(self._settling)
 
-    def sleep(self, now: float) -> float | None:
-        """Seconds until a frame has to be looked at again; None: none has."""
-        return self._settling.sleep(now)
-
-    def sighted(self, path: Path, found: Look, *, starting: bool = False) -> None:
-        """Take up a frame that is new or has changed; `starting`: what earlier runs did is checked, too."""
+    def sighted(self, path: Path, found: Look, *, careful: bool = False) -> None:
+        """Take up a frame that is new or has changed; `careful`: what earlier runs did is checked, too."""
+        if careful:
+            self._clear_away(path)
         given = self._given(path)
         if given is not None:
             if found != (given.size, given.mtime_ns):
@@ -85,71 +84,91 @@ class Arrivals:
         if entry is not None and entry.state == "working":
             # the ledger could not be written when the outcome came
             self.ledger.put_back(path, uncounted=True)
-        elif entry is None or not self._dealt_with(entry, found, starting=starting):
-            if path in self._settling:
-                self._settling.sighted(path, time.monotonic())
-                return
-            self._newest_ns = max(self._newest_ns, min(found.mtime_ns, time.time_ns()))
-            live = not starting and found.mtime_ns > self._newest_ns - LIVE_S * 1e9
-            self.ledger.saw(path, live=live)
-            self._settling.sighted(path, time.monotonic())
-            self._report.frame("frame.seen", path, size=found.size)
+        elif entry is None or not self._dealt_with(entry, found, careful=careful):
+            self._take_up(path, found, live=not careful)
+
+    def output_found(self, path: Path, found: Look, output: Look | None) -> None:
+        """Make an output again that is not there any more; keep one that was made with other settings."""
+        entry = self.ledger.get(path)
+        kept = False
+        if self._given(path) is None and entry is not None and entry.has_output:
+            there = output is not None and output.size == entry.output_size
+            current = is_current(entry.recipe, self._settings)
+            # one that was written since, perhaps with these settings, is asked itself: by a worker
+            kept = output is not None and there and output.mtime_ns <= (entry.ended or 0.0) * 1e9
+            if not there or not (current or kept):
+                self._take_up(path, found, live=False)
+            kept = kept and not current
+        self.kept.answered(path, kept=kept)
+        if not len(self):
+            self.kept.tell(self._folders.paths)
+
+    def vanished(self, path: Path) -> None:
+        """Take note that a frame is not there: if it is to settle, its thread tells in time."""
 
     def returned(self, path: Path, *, live: bool) -> None:
         """Let a frame settle again that changed while a worker read it."""
         self.ledger.saw(path, live=live)
-        self._settling.sighted(path, time.monotonic())
+        self._let_settle(path)
 
     def ended(self, path: Path) -> None:
         """Look again at a frame that changed while a worker had it."""
         if path in self._changed_in_work:
             self._changed_in_work.discard(path)
-            if (found := look(path)) is not None:
-                self.sighted(path, found)
+            self._folders.look_at(path)
 
-    def clear_away(self, path: Path) -> None:
-        """Remove what a power cut left of unfinished outputs where this frame's output belongs."""
-        folder = output_folder(path, root_of(path, self._roots), self._settings.output)
-        if folder not in self._cleared:
-            self._cleared.add(folder)
-            remove_stale(folder)
+    def scanned(self, folder: Path) -> None:
+        """Take note that all frames of a folder were told."""
+        self.kept.scanned(folder, self._folders.paths)
+        self.kept.tell(self._folders.paths)
 
-    def settle(self, until: float) -> None:
-        """Find out which frames are complete; not longer than until then (monotonic seconds)."""
-        for verdict in self._settling.advance(time.monotonic()):
-            path = verdict.path
-            if isinstance(verdict, Source):
+    def decided(self, verdict: Verdict) -> None:
+        """Record what has become clear of a frame that settled."""
+        path = verdict.path
+        if not isinstance(verdict, Waiting):
+            self._settling.discard(path)
+        match verdict:
+            case Source():
                 self.ledger.settled(path, verdict.look)
                 self._report.frame("frame.settled", path, size=verdict.size)
-            elif isinstance(verdict, Waiting):
+            case Waiting():
                 self._report.frame("frame.waiting", path, size=verdict.look.size, needed=verdict.needed)
-            elif isinstance(verdict, Refused):
-                code, reason = verdict.error.code, str(verdict.error)
-                self.ledger.failed(path, verdict.look, code, reason)
-                self._report.frame("frame.failed", path, code=code, reason=reason)
-            elif isinstance(verdict, Gone):
+            case Refused(error=error, look=look):
+                self.ledger.failed(path, look, error.code, str(error))
+                self._report.frame("frame.failed", path, code=error.code, reason=str(error))
+            case Gone():
                 self.ledger.gone(path)
                 self._report.frame("frame.gone", path)
-            if time.monotonic() > until:
-                return
 
-    def _dealt_with(self, entry: Entry, found: Look, *, starting: bool) -> bool:
+    def _take_up(self, path: Path, found: Look, *, live: bool) -> None:
+        if path not in self._settling:
+            self._newest_ns = max(self._newest_ns, min(found.mtime_ns, time.time_ns()))
+            self.ledger.saw(path, live=live and found.mtime_ns > self._newest_ns - LIVE_S * 1e9)
+            self._report.frame("frame.seen", path, size=found.size)
+        self._let_settle(path)
+
+    def _let_settle(self, path: Path) -> None:
+        self._settling.add(path)
+        self._folders.settle(path)
+
+    def _clear_away(self, path: Path) -> None:
+        """Remove what a power cut left of unfinished outputs where this frame's output belongs."""
+        root, output = root_of(path, self._folders.paths), self._settings.output
+        folder = output_folder(path, root, output)
+        if folder not in self._cleared:
+            self._cleared.add(folder)
+            self._folders.clear_away(folder, output_root(output, root))
+
+    def _dealt_with(self, entry: Entry, found: Look, *, careful: bool) -> bool:
         if found != (entry.size, entry.mtime_ns) or entry.state in {"asked", "seen", "gone"}:
             return False
         if entry.state == "failed" and not entry.final:
-            return not starting  # a disk or share that was away may be back
-        if entry.state in {"written", "skipped"} and starting:
-            # outputs may be moved away while we run; at a start they must be there, made with these settings
-            output = look(entry.output) if entry.output else None
-            return is_current(entry.recipe, self._settings) and output is not None and output.size == entry.output_size
+            return not careful  # a disk or share that was away may be back
+        if entry.has_output and entry.output is not None and (careful or self._may_be_kept(entry)):
+            # outputs may be moved away while we run; at a start they must be there
+            self.kept.asked(entry.path)
+            self._folders.look_for_output(entry.path, found, entry.output)
         return True
 
-
-def _needed_length(path: Path, size: int) -> int:
-    """Ask a file's own tables; where it cannot be read, the worker finds out why and tries again."""
-    try:
-        # a pipe that took its place must not keep us
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            return needed_length(file, size)
-    except OSError:
-        return size
+    def _may_be_kept(self, entry: Entry) -> bool:
+        return self.kept.counting and not is_current(entry.recipe, self._settings)

@@ -32,27 +32,27 @@ class Heartbeat:
     def __init__(self, now: float) -> None:
         self._progress = now
         self._finished: deque[float] = deque(maxlen=200)
-        self._tell_at = self._beat_at = now
+        self._tell_at = self._renew_at = now
 
     def worker_reported(self, now: float, *, finished: bool) -> None:
         """Take note that a worker reported; `finished`: the end of a frame."""
         self._progress = now
         if finished:
             self._finished.append(now)
-            self._beat_at = now
+            self._renew_at = now
 
     def sleep(self, now: float) -> float:
         """Seconds until there is something to tell."""
-        return max(0.0, min(self._tell_at, self._beat_at) - now)
+        return max(0.0, min(self._tell_at, self._renew_at) - now)
 
-    def beat(self, scheduler: Scheduler, report: Report, timeout_s: float, now: float) -> None:
+    def renew(self, scheduler: Scheduler, report: Report, timeout_s: float, now: float) -> None:
         """Tell what is due; `timeout_s` is a frame's time limit."""
         if now >= self._tell_at:
             self._tell_at = now + TELL_S
             self._tell_backlog(scheduler.waiting(), report.log, now)
-        if now >= self._beat_at:
+        if now >= self._renew_at:
             every = systemd.watchdog_s()
-            self._beat_at = now + (every / 4 if every else BEAT_S)
+            self._renew_at = now + (every / 4 if every else BEAT_S)
             if not self.is_stuck(scheduler, timeout_s, now):
                 systemd.notify(WATCHDOG="1", STATUS=status(scheduler, report, now))
 

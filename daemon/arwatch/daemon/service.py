@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from arwatch import __version__
 from arwatch.daemon import lease
 from arwatch.daemon.arrivals import Arrivals
-from arwatch.daemon.folders import SLICE_S, Folders
+from arwatch.daemon.folders import Folders
 from arwatch.daemon.heartbeat import TELL_S, Heartbeat, status
 from arwatch.daemon.report import Report
 from arwatch.daemon.retention import Retention
@@ -21,20 +21,21 @@ from arwatch.daemon.signals import Signals
 from arwatch.errors import ArwatchError, SettingsError
 from arwatch.ledger.faults import DamagedLedgerError, is_passing
 from arwatch.ledger.store import Ledger, set_aside
-from arwatch.output.publish import remove_stale
+from arwatch.model.outcome import Skipped, Written
 from arwatch.platform import machine, paths
+from arwatch.process.stages import recipe
 from arwatch.telling import systemd
 from arwatch.telling.log import Log
 from arwatch.work.happenings import Ended, Returned
 from arwatch.work.local import LocalPool
 from arwatch.work.pool import Lost
 from arwatch.work.retry import Policy
-from arwatch.work.room import free_bytes
 from arwatch.work.scheduler import Scheduler
 from arwatch.work.worker import Compiling, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from multiprocessing.connection import Connection
     from pathlib import Path
 
     from arwatch.settings import Settings
@@ -67,6 +68,8 @@ class Service:
         self._heartbeat = Heartbeat(self._began)
         self._ledger_quiet_until = 0.0
         self._retention = Retention()
+        self.left_behind: list[str] = []
+        """What the kernel has to end, since a file system does not answer: folders' threads, workers."""
 
     def run(self) -> int:
         """Watch until a signal ends it; gives the exit code."""
@@ -93,26 +96,27 @@ class Service:
         for happening in self._scheduler.collect():
             self._happened(happening)
         if self._stop_by is None:
-            self._folders.look_around(self._arrivals, self._report.log)
-            self._arrivals.settle(time.monotonic() + SLICE_S)
+            self._folders.take(self._arrivals, self._report)
+            self._scheduler.close_roots(self._folders.closed_roots(), self._folders.stalled_roots())
             for happening in self._scheduler.dispatch():
                 self._happened(happening)
             self._retention.apply(self._arrivals.ledger, self._settings.state.keep_days, time.monotonic())
         if self._ready:
-            self._heartbeat.beat(self._scheduler, self._report, self._settings.workers.timeout_s, time.monotonic())
+            self._heartbeat.renew(self._scheduler, self._report, self._settings.workers.timeout_s, time.monotonic())
 
     def _sleep(self) -> None:
         if self._ended():
             return
         now = time.monotonic()
-        naps = [self._scheduler.sleep(), self._heartbeat.sleep(now) if self._ready else None]
-        if self._stop_by is not None:
-            naps.append(self._stop_by - now)
-        else:
-            naps += [self._folders.sleep(now), self._arrivals.sleep(now)]
-        wait(
-            [*self._scheduler.handles(), self._signals.fileno()], max(0.0, min(nap for nap in naps if nap is not None))
-        )
+        naps = [
+            self._scheduler.sleep(),
+            self._heartbeat.sleep(now) if self._ready else None,
+            self._folders.sleep() if self._stop_by is None else self._stop_by - now,
+        ]
+        handles: list[Connection | int] = [*self._scheduler.handles(), self._signals.fileno()]
+        if self._stop_by is None:
+            handles += self._folders.handles()
+        wait(handles, max(0.0, min((nap for nap in naps if nap is not None), default=1.0)))
 
     def _ended(self) -> bool:
         if self._stop_by is None:
@@ -136,14 +140,20 @@ class Service:
         self._report.happened(happening, settle_s=settle_s, waiting=waiting)
         if isinstance(happening, Ended):
             self._arrivals.ended(happening.job.source.path)
+            if isinstance(happening.outcome, Written):
+                self._folders.output_written(happening.outcome.output, happening.outcome.size)
+            if isinstance(happening.outcome, Skipped) and happening.outcome.outdated:
+                self._arrivals.kept.answered(happening.job.source.path, kept=True)
+            if not waiting and not self._scheduler.in_work and not len(self._arrivals):
+                self._arrivals.kept.tell(self._folders.paths)
 
     # -- beginning and end ---------------------------------------------------------------------------------
 
     def _open(self, opened: ExitStack) -> None:
         self._signals = opened.enter_context(Signals())
-        self._folders = Folders(self._settings, self._signals.wake)
+        self._folders = Folders(self._settings)
         opened.callback(self._folders.close)
-        self._folders.claim()
+        self._folders.begin()
         roots = self._folders.paths
         ledger = self._open_ledger(roots)
         workers = self._settings.workers
@@ -157,17 +167,27 @@ class Service:
         )
         systemd.notify(STATUS="starting the workers")
         policy = Policy.of_a_service(workers)
-        self._scheduler = Scheduler(self._settings, roots, ledger, self._pool(), policy=policy, free=free_bytes)
+        self._scheduler = Scheduler(
+            self._settings,
+            roots,
+            ledger,
+            self._pool(),
+            policy=policy,
+            free=self._folders.free,
+            clear_away=self._folders.clear_away,
+        )
         opened.callback(self._scheduler.close)
-        self._arrivals = Arrivals(self._settings, roots, ledger, self._scheduler.given, self._report)
+        self._arrivals = Arrivals(self._settings, self._folders, ledger, self._scheduler.given, self._report)
 
     def _stop(self) -> None:
         waiting = None
         with suppress(DamagedLedgerError, sqlite3.OperationalError):  # the next start puts them back
             self._scheduler.abandon()
             waiting = self._scheduler.waiting() + len(self._arrivals)
+        self.left_behind = [*map(str, self._folders.close()), *self._scheduler.left_behind()]
+        left = {"left_behind": self.left_behind} if self.left_behind else {}
         uptime_s = round(time.monotonic() - self._began)
-        self._log("service.stopped", **self._report.counts, waiting=waiting, uptime_s=uptime_s)
+        self._log("service.stopped", **self._report.counts, waiting=waiting, uptime_s=uptime_s, **left)
 
     def _pool(self) -> LocalPool:
         return LocalPool.from_settings(self._settings.workers, paths.cache_folder())
@@ -205,11 +225,14 @@ class Service:
         old, self._settings = self._settings, new
         if new.log != old.log:
             self._report.log = Log(new.log)
-        self._folders.apply(new)
+        anew = self._folders.apply(new)
         if new.workers != old.workers:
             self._scheduler.renew_pool(self._pool)
         self._scheduler.apply(new, self._folders.paths, Policy.of_a_service(new.workers))
-        self._arrivals.apply(new, self._folders.paths)
+        self._arrivals.apply(new, anew=anew)
+        if recipe(new) != recipe(old):
+            self._arrivals.kept.count_again()
+            self._folders.scan_soon()
 
     # -- the ledger ----------------------------------------------------------------------------------------
 
@@ -219,8 +242,6 @@ class Service:
             with ExitStack() as opened:
                 ledger = Ledger(folder, roots)
                 opened.callback(ledger.close)
-                for entry in ledger.entries("working"):
-                    remove_stale((entry.output or entry.path).parent)
                 ledger.reclaim()
                 opened.pop_all()
         except DamagedLedgerError as error:

@@ -103,16 +103,14 @@ class Settling:
         self._drop_outdated()
         return max(0.0, self._due[0][0] - now) if self._due else None
 
-    def advance(self, now: float) -> Iterator[Verdict]:
-        """Look at every file that is due, and tell what has become clear."""
+    def advance(self, now: float) -> Iterator[Verdict | None]:
+        """Look at every file that is due, one after the other; give what has become clear of each, None for nothing."""
         while True:
             self._drop_outdated()
             if not self._due or self._due[0][0] > now:
                 return
             _, path = heapq.heappop(self._due)
-            verdict = self._advance(path, self._pending.pop(path), now)
-            if verdict is not None:
-                yield verdict
+            yield self._advance(path, self._pending.pop(path), now)
 
     def _advance(self, path: Path, before: _Pending, now: float) -> Verdict | None:
         """Look at a file that is due; None: it stays among the pending ones and there is nothing to tell."""

@@ -1,21 +1,22 @@
-"""Watched folders -> sightings: events of the file system, scans, and folders that come and go."""
+"""One folder observed by watchdog: names of files that came, changed or went, and the doubt that there were more."""
 
 from __future__ import annotations
 
 import logging
 import os
-import stat
 import threading
+import traceback
 import warnings
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from watchdog.events import (
     DirCreatedEvent,
     DirMovedEvent,
     FileClosedEvent,
     FileCreatedEvent,
+    FileDeletedEvent,
     FileModifiedEvent,
     FileMovedEvent,
     FileSystemEvent,
@@ -24,216 +25,111 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import EventDispatcher
 from watchdog.observers.polling import PollingObserverVFS
+from watchdog.utils import BaseThread
 
-from arwatch.errors import ArwatchError
-from arwatch.formats.names import is_frame
-from arwatch.platform.fs import file_system, scan
+from arwatch.platform.fs import file_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from watchdog.observers.api import BaseObserver
 
-    from arwatch.model.job import Look
-    from arwatch.settings import Watch
-
-EVENTS = [FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileClosedEvent, DirCreatedEvent, DirMovedEvent]
+EVENTS = [
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileClosedEvent,
+    FileDeletedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+]
 NETWORK = frozenset(
     {"9p", "afs", "ceph", "cifs", "davfs", "fuse.gvfsd-fuse", "fuse.rclone", "fuse.sshfs"}
     | {"glusterfs", "nfs", "nfs4", "smb3", "smbfs"}
 )
 """File systems where changes made elsewhere raise no local event (watchfiles 134, watchdog 458)."""
 
-# what watchdog says is heard by `_Alarm`; what it says while it is stopped is no line for the log
-logging.getLogger("watchdog").addHandler(logging.NullHandler())
 
-
-class Change(NamedTuple):
-    """A watched folder came or went."""
-
-    folder: Path
-    what: Literal["started", "lost", "returned"]
-    how: str
-    """`native` or `polling`; why not, where it is lost."""
-
-
-class Sightings(NamedTuple):
-    """What was noticed since the last time."""
-
-    frames: set[Path]
-    scan: bool
-    """The folders must be scanned: there may be more."""
-    lost: bool
-    """Because the kernel dropped events."""
-
-
-@dataclass(slots=True)
-class _Folder:
-    path: Path
-    observer: BaseObserver | None = None
-    identity: tuple[int, int] | None = None
-    """Device and inode of what is watched: another disk under the same name is another folder."""
-    present: bool | None = None
-    """What was told last."""
-
-    def found(self, identity: tuple[int, int], how: str) -> Iterator[Change]:
-        self.identity = identity
-        if self.present is not True:
-            yield Change(self.path, "started" if self.present is None else "returned", how)
-            self.present = True
-
-    def lost(self, why: str) -> Iterator[Change]:
-        self.identity = None
-        if self.present is not False:
-            self.present = False
-            yield Change(self.path, "lost", why)
-
-
-class Watcher(FileSystemEventHandler):
-    """Observes folders; collects the names of frames to look at, each once, and wakes the service.
+class Observation(FileSystemEventHandler):
+    """A folder while it is observed.
 
     Parameters
     ----------
-    settings : Watch
-        The settings' section.
-    suffix : str
-        Of arwatch's own outputs, which never are frames.
-    wake : callable
-        Called from the observers' threads when there is something to take.
-    claim : callable
-        Called for a folder before it is observed; an ArwatchError keeps it from being watched.
+    folder : Path
+        The folder, absolute.
+    kind : {"auto", "native", "polling"}
+        By the kernel's events, or by looking again and again; `auto`: what its file system can do.
+    recursive : bool
+        Its subfolders, too.
+    wanted : callable
+        Name -> whether it may be a frame.
+    noticed : callable
+        Called from other threads with the path of a file to look at, or None: there may be more in the folder than
+        was told.
+
+    Raises
+    ------
+    OSError, RuntimeError
+        The machine has no room for it (inotify's limits, threads).
     """
 
     def __init__(
-        self, settings: Watch, suffix: str, *, wake: Callable[[], None], claim: Callable[[Path], None]
+        self,
+        folder: Path,
+        kind: Literal["auto", "native", "polling"],
+        *,
+        recursive: bool,
+        wanted: Callable[[str], bool],
+        noticed: Callable[[Path | None], None],
     ) -> None:
-        self._settings = settings
-        self._suffix = suffix
-        self._wake = wake
-        self._claim = claim
-        self._folders = [_Folder(Path(name).expanduser().absolute()) for name in settings.folders]
-        self._lock = threading.Lock()
-        self._sighted: set[Path] = set()
-        self._scan = self._lost = self._disorder = False
-        self._alarm = _Alarm(self._events_lost, self._ask_for_scan)
-        logging.getLogger("watchdog").addHandler(self._alarm)
-        self._excepthook, threading.excepthook = threading.excepthook, self._thread_died
-        # of a subfolder that it meets twice while it is being made; harmless, and no line for the log
-        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
+        self._folder = folder
+        self._recursive = recursive
+        self._wanted = wanted
+        self._noticed = noticed
+        self._observer, self.how = self._observe(kind)
 
-    @property
-    def folders(self) -> list[Path]:
-        """The watched folders, absolute."""
-        return [folder.path for folder in self._folders]
+    def can_die_silently(self) -> bool:
+        """Whether events may stop without a word (a disk unmounted and mounted again in a moment)."""
+        return self.how == "native"
 
-    def take(self) -> Sightings:
-        """Take what was noticed since the last call."""
-        with self._lock:
-            taken = Sightings(self._sighted, self._scan, self._lost)
-            self._sighted, self._scan, self._lost = set(), False, False
-        return taken
+    def alive(self) -> bool:
+        """Whether all of its threads run."""
+        return self._observer.is_alive() and all(emitter.is_alive() for emitter in self._observer.emitters)
 
-    def check(self, *, renew: bool = False) -> Iterator[Change]:
-        """Watch what has (re)appeared, let go of what has vanished; tells each change once.
-
-        With `renew`, watched folders are observed anew: a watch may be dead without a word (a disk unmounted and
-        mounted again in a moment).
-        """
-        disorder, self._disorder = self._disorder, False
-        for folder in self._folders:
-            identity = _identity(folder.path)
-            # polling cannot die without a word, and begins with a look at everything there is
-            outdated = disorder or (renew and not isinstance(folder.observer, PollingObserverVFS))
-            if identity is not None and identity == folder.identity and _alive(folder.observer) and not outdated:
-                continue
-            if folder.observer is not None:
-                _stop(folder.observer)
-                folder.observer = None
-            if identity is None:
-                yield from folder.lost("the folder is not there (yet): mount its disk, or check the name")
-                continue
-            if folder.identity not in {None, identity}:
-                yield from folder.lost("another disk or folder took its place")
-            if not os.access(folder.path, os.R_OK | os.X_OK):
-                yield from folder.lost("it may not be read: give arwatch's user access to it")
-                continue
-            try:
-                self._claim(folder.path)
-                folder.observer, how = self._observe(folder.path)
-            except ArwatchError as error:
-                yield from folder.lost(str(error))
-            except (OSError, RuntimeError) as error:  # RuntimeError: no room for a thread
-                yield from folder.lost(_watch_limit(error))
-            else:
-                self._ask_for_scan()
-                yield from folder.found(identity, how)
-
-    def scan(self) -> Iterator[tuple[Path, Look]]:
-        """Go through the watched folders and give every frame there, oldest first in each folder."""
-        for folder in self._folders:
-            if folder.identity is not None:
-                yield from scan(folder.path, self.wanted, recursive=self._settings.recursive)
-
-    def wanted(self, name: str) -> bool:
-        """Whether a file of this name may be a frame."""
-        return is_frame(name, self._settings.patterns, self._suffix)
-
-    def close(self) -> None:
+    def stop(self) -> None:
         """Stop observing."""
-        logging.getLogger("watchdog").removeHandler(self._alarm)
-        threading.excepthook = self._excepthook
-        for folder in self._folders:
-            if folder.observer is not None:
-                _stop(folder.observer)
+        _stop(self._observer)
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Take note of an event (called in the observer's thread)."""
-        path = Path(os.fsdecode(event.dest_path or event.src_path))
-        if self._is_hidden(path):
-            return
+        source, target = Path(os.fsdecode(event.src_path)), Path(os.fsdecode(event.dest_path or event.src_path))
         if event.is_directory:
-            if self._settings.recursive and event.event_type in {"created", "moved"}:
-                self._ask_for_scan()  # its files may have been there before it was watched
-        elif self.wanted(path.name):
-            with self._lock:
-                self._sighted.add(path)
-            self._wake()
+            if self._recursive and event.event_type in {"created", "moved"} and not self._is_hidden(target):
+                self._noticed(None)  # its files may have been there before it was observed
+            return
+        for path in dict.fromkeys((source, target)):
+            if self._wanted(path.name) and not self._is_hidden(path):
+                self._noticed(path)
 
     def _is_hidden(self, path: Path) -> bool:
-        """Whether it lies in a hidden folder below a watched one (`.Trash-1000`, `.stversions`)."""
-        below = (path.relative_to(f.path).parts for f in self._folders if path.is_relative_to(f.path))
-        return any(part.startswith(".") for parts in below for part in parts)
+        """Whether it lies in a hidden folder below the observed one (`.Trash-1000`, `.stversions`)."""
+        below = path.relative_to(self._folder).parts if path.is_relative_to(self._folder) else (".",)
+        return any(part.startswith(".") for part in below)
 
-    def _events_lost(self) -> None:
-        with self._lock:
-            self._lost = True
-        self._ask_for_scan()
-
-    def _thread_died(self, _failure: threading.ExceptHookArgs) -> None:
-        """Observe anew: one of watchdog's threads ended over its books (a folder renamed onto a removed one)."""
-        self._disorder = True
-        self._events_lost()
-
-    def _ask_for_scan(self) -> None:
-        with self._lock:
-            self._scan = True
-        self._wake()
-
-    def _observe(self, path: Path) -> tuple[BaseObserver, str]:
-        kind = self._settings.observer
-        if kind != "polling" and not (kind == "auto" and file_system(path) in NETWORK):
+    def _observe(self, kind: str) -> tuple[BaseObserver, str]:
+        if kind != "polling" and not (kind == "auto" and file_system(self._folder) in NETWORK):
             try:
-                return self._started(Observer(timeout=1.0), path), "native"
+                return self._started(Observer(timeout=1.0)), "native"
             except (OSError, RuntimeError):  # the kernel's limits (see `arwatch check`)
                 if kind == "native":
                     raise
-        # lstat: like `scan` it follows no links to folders
+        # lstat: like a scan it follows no links to folders
         observer = PollingObserverVFS(stat=os.lstat, listdir=os.scandir, polling_interval=1.0)
-        return self._started(observer, path), "polling"
+        return self._started(observer), "polling"
 
-    def _started(self, observer: BaseObserver, path: Path) -> BaseObserver:
+    def _started(self, observer: BaseObserver) -> BaseObserver:
         # "/.": watchdog does not follow a link that it is given, a watched folder may be one
-        observer.schedule(self, f"{path}/.", recursive=self._settings.recursive, event_filter=list(EVENTS))
+        observer.schedule(self, f"{self._folder}/.", recursive=self._recursive, event_filter=list(EVENTS))
         try:
             observer.start()
         except BaseException:
@@ -242,32 +138,8 @@ class Watcher(FileSystemEventHandler):
         return observer
 
 
-class _Alarm(logging.Handler):
-    """Hears of lost events: watchdog says so in its log only (`Inotify queue overflowed`)."""
-
-    def __init__(self, lost: Callable[[], None], scan: Callable[[], None]) -> None:
-        super().__init__(logging.WARNING)
-        self._lost = lost
-        self._scan = scan
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Ask for a scan, whatever it was that watchdog warns of."""
-        (self._lost if "overflow" in record.getMessage() else self._scan)()
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None
-
-
-def _alive(observer: BaseObserver | None) -> bool:
-    return observer is not None and observer.is_alive() and all(e.is_alive() for e in observer.emitters)
-
-
-def _watch_limit(error: OSError | RuntimeError) -> str:
+def limit_reached(error: OSError | RuntimeError) -> str:
+    """Explain why a folder cannot be observed, and what to do."""
     if isinstance(error, RuntimeError):
         return f"cannot be watched: {error}"
     if error.errno in {24, 28}:  # EMFILE, ENOSPC: inotify's way to say so
@@ -275,11 +147,59 @@ def _watch_limit(error: OSError | RuntimeError) -> str:
     return f"cannot be watched: {error.strerror}"
 
 
+@contextmanager
+def trouble(overflowed: Callable[[], None], died: Callable[[str], None]) -> Iterator[None]:
+    """Learn what watchdog tells nobody else, while the block runs.
+
+    Parameters
+    ----------
+    overflowed : callable
+        Called from any thread when the kernel dropped events: watchdog says so in its log only.
+    died : callable
+        Called with the traceback when one of watchdog's threads ended by an error.
+    """
+    logger = logging.getLogger("watchdog")
+    handlers: list[logging.Handler] = [_Overflow(overflowed), logging.NullHandler()]
+    for handler in handlers:
+        logger.addHandler(handler)
+    before = threading.excepthook
+
+    def hook(failure: threading.ExceptHookArgs) -> None:
+        if isinstance(failure.thread, BaseThread):
+            error = failure.exc_value or failure.exc_type()
+            died("".join(traceback.format_exception(error)))
+        else:
+            before(failure)
+
+    threading.excepthook = hook
+    try:
+        with warnings.catch_warnings():
+            # of a subfolder that it meets twice while it is being made; harmless, and no line for the log
+            warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
+            yield
+    finally:
+        threading.excepthook = before
+        for handler in handlers:
+            logger.removeHandler(handler)
+
+
+class _Overflow(logging.Handler):
+    def __init__(self, overflowed: Callable[[], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._overflowed = overflowed
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Act on the one warning that means lost events."""
+        if "overflow" in record.getMessage():
+            self._overflowed()
+
+
 def _stop(observer: BaseObserver) -> None:
     try:
         observer.stop()
     except (KeyError, OSError, AssertionError):
-        # its books are in disorder; the one thread that is left of it tells nothing any more
+        # watchdog's tables no longer agree with the kernel's watches, so its stop fails half-way (KeyError in
+        # InotifyFD.remove_callbacks); its dispatcher and reader are ended one by one, the emitter ends with them
         observer.event_queue.put(EventDispatcher.stop_event)
         if (inotify := getattr(observer, "_inotify_fd", None)) is not None:
             inotify.stop()

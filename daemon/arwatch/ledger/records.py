@@ -41,6 +41,11 @@ class Entry:
     output_size: int | None = None
     figures: Figures = field(default_factory=Figures)
 
+    @property
+    def has_output(self) -> bool:
+        """Whether its output was written, or was there before."""
+        return self.state in {"written", "skipped"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:

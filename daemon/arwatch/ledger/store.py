@@ -92,9 +92,33 @@ class Ledger(Queue):
             rows = self._db.rows(f"SELECT {_ENDED} FROM history AS life WHERE {where} ORDER BY path", wanted)
             yield from map(read_ended_entry, rows)
 
-    def written(self, path: Path, output_size: int, figures: Figures, *, skipped: bool = False) -> None:
-        """Record that the output exists, and what is known of the frame; `skipped`: it was there before."""
-        self._end(path, "skipped" if skipped else "written", output_size=output_size, figures=figures)
+    def written(
+        self,
+        path: Path,
+        output_size: int,
+        figures: Figures,
+        *,
+        skipped: bool = False,
+        output: Path | None = None,
+        recipe: str | None = None,
+    ) -> None:
+        """Record that the output exists, and what is known of the frame.
+
+        Parameters
+        ----------
+        path : Path
+            The frame.
+        output_size : int
+            Bytes.
+        figures : Figures
+            Of this run, or out of the output's header.
+        skipped : bool
+            The output was there before.
+        output, recipe
+            Where it lies and what it was made with, if that is not what `started` was told.
+        """
+        state: State = "skipped" if skipped else "written"
+        self._end(path, state, output_size=output_size, figures=figures, output=output, recipe=recipe)
 
     def failed(self, path: Path, look: Look | None, code: FailureCode, reason: str) -> None:
         """Record the end of a frame without output; taken up again when the file changes or on request."""
@@ -151,6 +175,8 @@ class Ledger(Queue):
         look: Look | None = None,
         output_size: int | None = None,
         figures: Figures | None = None,
+        output: Path | None = None,
+        recipe: str | None = None,
         code: FailureCode | None = None,
         reason: str | None = None,
     ) -> None:
@@ -161,7 +187,9 @@ class Ledger(Queue):
             "state": state,
             "size": size,
             "mtime_ns": mtime_ns,
+            "output": output and key_of(output),
             "output_size": output_size,
+            "recipe": recipe,
             "code": code and str(code),
             "reason": encodable(reason),
             "final": code is not None and code.fate is Fate.FINAL,
@@ -215,8 +243,8 @@ _INTO_HISTORY = (
     "INSERT INTO history (path, state, size, mtime_ns, taken, exposure_s, iso, figures, recipe, output, output_size,"
     " code, reason, final, work_s, attempts, live, seen, settled, started, ended, recorded, version)"
     " SELECT path, :state, ifnull(:size, size), ifnull(:mtime_ns, mtime_ns), :taken, :exposure_s, :iso, :figures,"
-    " recipe, output, :output_size, :code, :reason, :final, :work_s, attempts, live, seen, settled, started, :now,"
-    " :now, :version FROM queue WHERE path = :path"
+    " ifnull(:recipe, recipe), ifnull(:output, output), :output_size, :code, :reason, :final, :work_s, attempts, live,"
+    " seen, settled, started, :now, :now, :version FROM queue WHERE path = :path"
 )
 
 

@@ -1,4 +1,4 @@
-"""Looking at files and folders: stat, listing, and which kind of file system it is."""
+"""Size and time of files, lists of a folder's files, and the type of a file system."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 
 LATEST_NS = 2**63 - 1
-"""The year 2262: what is later (garbage from a broken file system) does not fit into the ledger."""
+"""Nanoseconds since 1970 to the year 2262: later times, as broken file systems give, do not fit into the ledger."""
 
 
 def look(path: Path) -> Look | None:
-    """Size and time of a regular file; None where there is none."""
+    """Return size and modification time of a regular file; None if there is none, or it cannot be looked at.
+
+    Times before 1678 or after 2262 are replaced by these limits.
+    """
     try:
         found = path.stat()
     except (OSError, ValueError):
@@ -29,7 +32,29 @@ def look(path: Path) -> Look | None:
 
 
 def scan(folder: Path, wanted: Callable[[str], bool], *, recursive: bool) -> Iterator[tuple[Path, Look]]:
-    """Give the wanted files of a folder, oldest first, folder by folder; links to folders are not followed."""
+    """Find the wanted files of a folder, oldest first, and then those of the folders in it.
+
+    Parameters
+    ----------
+    folder
+        Where to begin. A folder that cannot be listed is taken for empty.
+    wanted
+        Called with a file's name; tells whether it is wanted.
+    recursive
+        Whether to go into the folders below; hidden ones and symbolic links to folders are left out.
+
+    Yields
+    ------
+    tuple of Path and Look
+        Each file with its size and time.
+    """
+    return (found for found in scan_in_steps(folder, wanted, recursive=recursive) if found is not None)
+
+
+def scan_in_steps(
+    folder: Path, wanted: Callable[[str], bool], *, recursive: bool
+) -> Iterator[tuple[Path, Look] | None]:
+    """Scan as `scan` does, but give None after each file that is looked at: on a slow share each takes its time."""
     folders = [folder]
     while folders:
         place = folders.pop()
@@ -42,15 +67,46 @@ def scan(folder: Path, wanted: Callable[[str], bool], *, recursive: bool) -> Ite
                         below.append(entry.name)
                     elif wanted(entry.name) and (seen := look(place / entry.name)) is not None:
                         found.append((seen.mtime_ns, entry.name, seen.size))
+                    yield None
         except OSError:
-            pass  # it vanished meanwhile (the watcher tells), or its disk is failing: what was found is there
+            pass  # the folder has vanished, or its disk fails: give the files that were found so far
         for mtime_ns, name, size in sorted(found):
             yield place / name, Look(size, mtime_ns)
         folders += [place / name for name in sorted(below, reverse=True)]
 
 
+def mount_point(path: Path) -> Path:
+    """Give the folder at which the file system that holds a path is mounted."""
+    place = path.resolve()
+    while not place.is_mount():
+        place = place.parent
+    return place
+
+
+def belongs_on_a_disk_that_is_away(path: Path, table: Path = Path("/etc/fstab")) -> bool:
+    """Whether fstab(5) has a file system for a path that is not mounted now."""
+    try:
+        lines = table.read_bytes().splitlines()
+    except OSError:
+        return False
+    places = [_unescaped(fields[1]) for line in lines if not line.startswith(b"#") and len(fields := line.split()) >= 2]
+    real = path.absolute()
+    return any(
+        place.is_absolute() and place != place.parent and real.is_relative_to(place) and not place.is_mount()
+        for place in places
+    )
+
+
+def _unescaped(field: bytes) -> Path:
+    r"""Give a path as fstab and /proc/mounts write it: space, tab, newline and backslash as \040, \011, \012, \134."""
+    return Path(os.fsdecode(field.decode("unicode_escape").encode("latin-1")))
+
+
 def file_system(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
-    """Give the type of the file system that holds a path (`ext4`, `cifs`, ...); empty where unknown."""
+    """Return the type of the file system that holds a path (`ext4`, `cifs`, ...); "" if it is not known.
+
+    Source: proc(5), /proc/pid/mounts.
+    """
     try:
         lines = mounts.read_bytes().splitlines()
     except OSError:
@@ -59,8 +115,7 @@ def file_system(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
     best, kind = -1, ""
     for line in lines:
         _, point, fs, *_ = line.split(b" ")
-        # the kernel writes space, tab, newline and backslash as \040, \011, \012, \134
-        place = Path(os.fsdecode(point.decode("unicode_escape").encode("latin-1")))
+        place = _unescaped(point)
         if real.is_relative_to(place) and len(place.parts) >= best:
             best, kind = len(place.parts), os.fsdecode(fs)
     return kind

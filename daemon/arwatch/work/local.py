@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import signal
 import time
 from dataclasses import dataclass
@@ -20,9 +19,10 @@ from arwatch.errors import FailureCode
 from arwatch.model.job import Job
 from arwatch.model.outcome import Failed, Outcome
 from arwatch.platform import machine
-from arwatch.platform.processes import deaf_to_interrupts, load_ahead
+from arwatch.platform.processes import load_ahead
 from arwatch.work.pool import Done, Lost, PoolError, Report
-from arwatch.work.worker import Compiling, Ready, serve
+from arwatch.work.start import Start, kill_fork_server
+from arwatch.work.worker import Compiling, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,8 @@ START_S = 300.0
 """A worker that has not reported ready by then (compiling included) hangs."""
 FIRST_DEATHS = 3
 """So many workers in a row dying before they are ready: the installation is broken, not a frame."""
+KILL_S = 5.0
+"""How long the end waits for killed workers."""
 LONGEST_PAUSE_S = 60.0
 """Before another worker is tried where the machine refused some."""
 DEFAULT_MEMORY_MIB = 2048
@@ -78,6 +80,9 @@ class LocalPool:
         self._once_ready = False
         self._not_before = 0.0
         self._workers: list[_Worker] = []
+        self._starts: list[Start] = []
+        self._killed: list[ForkServerProcess] = []
+        """Were killed, and perhaps are still there."""
         self._context = multiprocessing.get_context("forkserver")
         load_ahead(cache)
 
@@ -109,16 +114,17 @@ class LocalPool:
             worker.pipe.send(job)
 
     def handles(self) -> list[Connection]:
-        """Pipes of the workers."""
-        return [worker.pipe for worker in self._workers]
+        """Pipes of the workers, and of those that are being started."""
+        return [*(worker.pipe for worker in self._workers), *(start.pipe for start in self._starts)]
 
     def sleep(self) -> float | None:
         """Seconds until the next worker counts as hanging."""
         now = time.monotonic()
-        if len(self._workers) < self._count:
-            return max(0.0, self._not_before - now)
-        due = [w.deadline for w in self._workers if w.job is not None or not w.ready]
-        return max(0.0, min(due) - now) if due else None
+        naps = [w.deadline - now for w in self._workers if w.job is not None or not w.ready]
+        naps += [start.overdue_s() for start in self._starts]
+        if len(self._workers) + len(self._starts) < self._count:
+            naps.append(self._not_before - now)
+        return max(0.0, min(naps)) if naps else None
 
     def collect(self) -> Iterator[Report]:
         """Give what has happened; dead, hanging and worn-out workers are replaced.
@@ -128,23 +134,45 @@ class LocalPool:
         PoolError
             Workers die before they are ready, again and again.
         """
+        self.left_behind()
         for worker in list(self._workers):
-            yield from self._hear(worker)
-        while len(self._workers) < self._count and time.monotonic() >= self._not_before:
+            yield from self._read_messages(worker)
+        for start in list(self._starts):
+            yield from self._take_in(start)
+        while len(self._workers) + len(self._starts) < self._count and time.monotonic() >= self._not_before:
             try:
-                self._workers.append(self._start())
-            except (OSError, EOFError) as error:  # the fork server died, or the machine has no room for a process
-                self._died(reason := f"the worker cannot be started: {error}")
-                yield Lost(reason, None)
+                self._starts.append(Start(self._context, self._memory))
+            except (OSError, RuntimeError) as error:  # RuntimeError: no room for a thread
+                yield self._not_started(f"the worker cannot be started: {error}")
                 return
 
     def close(self) -> None:
         """End all workers at once."""
+        for start in self._starts:
+            start.abandon()
+        self._starts.clear()
         for worker in self._workers:
-            _end(worker)
+            worker.pipe.close()
+            worker.process.kill()
+        self._killed += [worker.process for worker in self._workers]
         self._workers.clear()
+        deadline = time.monotonic() + KILL_S
+        for process in self._killed:
+            process.join(max(0.0, deadline - time.monotonic()))
 
-    def _hear(self, worker: _Worker) -> Iterator[Report]:
+    def give_up(self, job: Job) -> None:
+        """End a job without an outcome: its worker waits for a file system that does not answer."""
+        worker = next((w for w in self._workers if w.job == job), None)
+        if worker is not None:
+            worker.job = None
+            self._retire(worker)
+
+    def left_behind(self) -> list[str]:
+        """Name workers that were killed and are still there: a file system holds them."""
+        self._killed = [process for process in self._killed if process.is_alive()]
+        return [f"worker {process.pid}" for process in self._killed]
+
+    def _read_messages(self, worker: _Worker) -> Iterator[Report]:
         try:
             while worker.pipe.poll():
                 message = worker.pipe.recv()
@@ -161,24 +189,24 @@ class LocalPool:
                     if worker not in self._workers:
                         return
         except (EOFError, OSError):
-            yield from self._bury(worker, None)
+            yield from self._replace_dead(worker, None)
             return
         if (worker.job is not None or not worker.ready) and time.monotonic() >= worker.deadline:
             limit = self.timeout_s if worker.job is not None else START_S
-            yield from self._bury(worker, f"took longer than {limit:g} s and was stopped")
+            yield from self._replace_dead(worker, f"took longer than {limit:g} s and was stopped")
 
-    def _bury(self, worker: _Worker, why: str | None) -> Iterator[Report]:
+    def _replace_dead(self, worker: _Worker, why: str | None) -> Iterator[Report]:
         """Replace a worker that died (or, with `why`, is stopped now); its job is given back as failed."""
         self._retire(worker)
         reason = f"the worker {why or _death(worker.process.exitcode)}"
         if not worker.ready:
-            self._died(reason)
+            self._count_death(reason)
         yield Lost(reason, worker.job)
         if worker.job is not None:
             code = FailureCode.TIMEOUT if why else FailureCode.WORKER_LOST
             yield Done(worker.job, Failed(code=code, reason=reason))
 
-    def _died(self, reason: str) -> None:
+    def _count_death(self, reason: str) -> None:
         """Count a worker that never got ready: at first that is the installation's fault, later the machine's."""
         self._deaths += 1
         if self._deaths >= FIRST_DEATHS and not self._once_ready:
@@ -188,29 +216,37 @@ class LocalPool:
         )
 
     def _retire(self, worker: _Worker) -> None:
-        _end(worker)
+        """Kill a worker: one that is stopped (SIGSTOP) or hangs heeds nothing else, and an idle one loses nothing."""
+        worker.pipe.close()
+        worker.process.kill()
+        worker.process.join(0.2)  # one that a file system holds must not hold the loop
+        self._killed.append(worker.process)
         self._workers.remove(worker)
 
-    def _start(self) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        args = (theirs, self._memory, os.environ["NUMBA_CACHE_DIR"])
-        process = self._context.Process(target=serve, args=args, daemon=True, name="arwatch-worker")
-        with deaf_to_interrupts():
-            process.start()
-        theirs.close()
-        return _Worker(process, ours, time.monotonic() + START_S)
+    def _take_in(self, start: Start) -> Iterator[Report]:
+        """Make a worker of a start that the fork server has answered."""
+        if start.running():
+            if start.overdue_s() == 0:
+                self._starts.remove(start)
+                kill_fork_server()
+                start.abandon()
+                yield self._not_started("the process that starts workers did not answer; it was replaced")
+            return
+        self._starts.remove(start)
+        if start.error is not None:
+            start.pipe.close()
+            yield self._not_started(f"the worker cannot be started: {start.error}")
+        else:
+            self._workers.append(_Worker(start.process, start.pipe, time.monotonic() + START_S))
+
+    def _not_started(self, reason: str) -> Lost:
+        self._count_death(reason)
+        return Lost(reason, None)
 
 
 def _out_of_memory(outcome: Outcome) -> bool:
     """Whether the worker has reached its bound: its heap stays there, and what failed half-way may be left so."""
     return isinstance(outcome, Failed) and outcome.code is FailureCode.MEMORY
-
-
-def _end(worker: _Worker) -> None:
-    """Kill it: a stopped (SIGSTOP) or hanging process heeds nothing else, and an idle one loses nothing."""
-    worker.pipe.close()
-    worker.process.kill()
-    worker.process.join(10.0)
 
 
 def _death(exit_code: int | None) -> str:

@@ -56,5 +56,11 @@ class Pool(Protocol):
     def sleep(self) -> float | None:
         """Seconds until `collect` has to be called without any handle being ready."""
 
+    def give_up(self, job: Job) -> None:
+        """End a job without an outcome: its worker waits for a file system that does not answer."""
+
+    def left_behind(self) -> list[str]:
+        """Name workers that were killed and are still there: a file system holds them."""
+
     def close(self) -> None:
         """End all workers at once."""

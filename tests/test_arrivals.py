@@ -1,0 +1,210 @@
+"""What becomes of frames that folders tell of: no threads, no files, no waiting."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from arwatch.daemon.arrivals import LIVE_S, Arrivals
+from arwatch.daemon.report import Report
+from arwatch.daemon.settle import Gone, Refused, Waiting
+from arwatch.errors import DamagedError, FailureCode, IncompleteError
+from arwatch.ledger.store import Ledger
+from arwatch.model.figures import Figures
+from arwatch.model.job import Look, Source
+from arwatch.process.stages import recipe
+from arwatch.settings import Background, Settings
+
+NIGHT = Path("/nowhere/night")
+FRAME = NIGHT / "a.ARW"
+OUTPUT = NIGHT / "a.bkg_subtracted.fits"
+LOOK = Look(10, 5)
+OTHER = "a digest of other settings"
+LATE_NS = 2**62
+
+
+class TestFolders:
+    """The folders' side: it notes what it was asked for."""
+
+    __test__ = False
+    paths = (NIGHT,)
+
+    def __init__(self):
+        self.asked = []
+
+    def __getattr__(self, name):
+        return lambda *args: self.asked.append((name, *args))
+
+
+class Bench:
+    def __init__(self, settings=None):
+        self.told = []
+        self.folders = TestFolders()
+        self.ledger = Ledger(None, [NIGHT])
+        self.given = {}
+        report = Report(lambda event, **facts: self.told.append((event, facts)))
+        self.arrivals = Arrivals(settings or Settings(), self.folders, self.ledger, self.given.get, report)
+
+    def events(self):
+        return [event for event, _ in self.told]
+
+    def settled(self):
+        self.ledger.saw(FRAME, live=False)
+        self.ledger.settled(FRAME, LOOK)
+
+    def written(self, digest=None):
+        self.settled()
+        self.ledger.started(FRAME, OUTPUT, digest or recipe(Settings()))
+        self.ledger.written(FRAME, 99, Figures())
+
+    def failed(self, code):
+        self.settled()
+        self.ledger.started(FRAME, OUTPUT, recipe(Settings()))
+        self.ledger.failed(FRAME, LOOK, code, "because")
+
+
+def test_a_new_frame_is_told_once_and_has_to_settle():
+    bench = Bench()
+    bench.arrivals.sighted(FRAME, LOOK)
+    bench.arrivals.sighted(FRAME, LOOK)
+    assert bench.events() == ["frame.seen"]
+    assert bench.folders.asked == [("settle", FRAME)] * 2
+    assert (len(bench.arrivals), bench.ledger.get(FRAME).state) == (1, "seen")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "event", "state", "left"),
+    [
+        (Source(FRAME, *LOOK), "frame.settled", "settled", 0),
+        (Waiting(FRAME, LOOK, 20), "frame.waiting", "seen", 1),
+        (Refused(FRAME, LOOK, IncompleteError.at(10, 20)), "frame.failed", "failed", 0),
+        (Refused(FRAME, LOOK, DamagedError("broken")), "frame.failed", "failed", 0),
+        (Gone(FRAME), "frame.gone", "gone", 0),
+    ],
+)
+def test_what_becomes_clear_of_it_is_recorded_and_told(verdict, event, state, left):
+    bench = Bench()
+    bench.arrivals.sighted(FRAME, LOOK)
+    bench.arrivals.decided(verdict)
+    assert bench.events() == ["frame.seen", event]
+    assert (bench.ledger.get(FRAME).state, len(bench.arrivals)) == (state, left)
+
+
+@pytest.mark.parametrize("careful", [False, True])
+def test_a_frame_that_is_done_is_left_alone(careful):
+    bench = Bench()
+    bench.written()
+    bench.arrivals.sighted(FRAME, LOOK, careful=careful)
+    assert bench.told == []
+    assert (("look_for_output", FRAME, LOOK, OUTPUT) in bench.folders.asked) is careful
+
+
+def test_a_frame_that_has_changed_is_taken_up_again():
+    bench = Bench()
+    bench.written()
+    bench.arrivals.sighted(FRAME, Look(11, 6))
+    assert bench.events() == ["frame.seen"]
+
+
+@pytest.mark.parametrize(
+    ("digest", "output", "again", "kept"),
+    [
+        (None, None, True, False),
+        (None, Look(98, 0), True, False),
+        (None, Look(99, 0), False, False),
+        (OTHER, Look(99, 0), False, True),
+        (OTHER, Look(99, LATE_NS), True, False),
+        (OTHER, None, True, False),
+    ],
+    ids=["gone", "another", "there", "other settings", "other settings, written since", "other settings, gone"],
+)
+def test_what_becomes_of_an_output_that_was_looked_for(digest, output, *, again, kept):
+    bench = Bench()
+    bench.written(digest)
+    bench.arrivals.sighted(FRAME, LOOK, careful=True)
+    bench.arrivals.scanned(NIGHT)
+    assert bench.told == [], "before the answer nothing is told"
+    bench.arrivals.output_found(FRAME, LOOK, output)
+    assert ("frame.seen" in bench.events()) is again
+    assert ("outputs.kept" in bench.events()) is kept
+    if kept:
+        ((_, facts),) = bench.told
+        assert (facts["frames"], facts["reason"].endswith(f"arwatch process {NIGHT}")) == (1, True)
+
+
+def test_what_is_kept_is_told_when_all_folders_were_gone_through():
+    bench = Bench()
+    bench.written(OTHER)
+    bench.arrivals.sighted(FRAME, LOOK, careful=True)
+    bench.arrivals.output_found(FRAME, LOOK, Look(99, 0))
+    assert bench.told == []
+    bench.arrivals.scanned(NIGHT)
+    assert bench.events() == ["outputs.kept"]
+    bench.arrivals.kept.count_again()
+    bench.arrivals.sighted(FRAME, LOOK)
+    bench.arrivals.output_found(FRAME, LOOK, Look(99, 0))
+    bench.arrivals.scanned(NIGHT)
+    assert bench.events() == ["outputs.kept"] * 2, "with new settings they are counted again"
+
+
+@pytest.mark.parametrize(
+    ("code", "careful", "again"),
+    [
+        (FailureCode.READ, False, False),
+        (FailureCode.READ, True, True),
+        (FailureCode.WORKER_LOST, True, True),
+        (FailureCode.DAMAGED, True, False),
+    ],
+)
+def test_what_failed_for_a_passing_reason_is_taken_up_where_its_folder_is_back(code, *, careful, again):
+    bench = Bench()
+    bench.failed(code)
+    bench.arrivals.sighted(FRAME, LOOK, careful=careful)
+    assert (bench.events() == ["frame.seen"]) is again
+
+
+def test_a_frame_in_work_is_looked_at_again_when_it_has_ended():
+    bench = Bench()
+    bench.settled()
+    bench.given[FRAME] = bench.ledger.get(FRAME)
+    bench.arrivals.sighted(FRAME, LOOK)
+    bench.arrivals.ended(FRAME)
+    assert bench.folders.asked == []
+    bench.arrivals.sighted(FRAME, Look(11, 6))
+    bench.arrivals.ended(FRAME)
+    assert bench.folders.asked == [("look_at", FRAME)]
+
+
+def test_an_outcome_that_the_ledger_missed_is_made_up_for():
+    bench = Bench()
+    bench.settled()
+    bench.ledger.started(FRAME, OUTPUT, "")
+    bench.arrivals.sighted(FRAME, LOOK)
+    assert bench.ledger.get(FRAME).state == "settled"
+
+
+@pytest.mark.parametrize(
+    ("age_s", "careful", "live"), [(0.0, False, True), (2 * LIVE_S, False, False), (0.0, True, False)]
+)
+def test_fresh_frames_are_live_and_those_of_a_card_or_of_before_are_not(age_s, *, careful, live):
+    bench = Bench()
+    bench.arrivals.sighted(FRAME, Look(10, time.time_ns() - round(age_s * 1e9)), careful=careful)
+    assert bench.ledger.get(FRAME).live is live
+
+
+def test_unfinished_outputs_are_cleared_away_once_a_folder():
+    bench = Bench()
+    for name in "ab":
+        bench.arrivals.sighted(NIGHT / name, LOOK, careful=True)
+    assert [ask for ask in bench.folders.asked if ask[0] == "clear_away"] == [("clear_away", NIGHT, NIGHT)]
+
+
+def test_new_settings_do_not_forget_what_settles_unless_watching_began_anew():
+    bench = Bench()
+    bench.arrivals.sighted(FRAME, LOOK)
+    bench.arrivals.apply(Settings(background=Background(box_size=50)), anew=False)
+    assert len(bench.arrivals) == 1
+    bench.arrivals.apply(Settings(), anew=True)
+    assert len(bench.arrivals) == 0
