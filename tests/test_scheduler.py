@@ -134,7 +134,7 @@ def test_the_end_is_in_the_ledger_before_it_is_told():
 @pytest.mark.parametrize(
     ("outcome", "state"),
     [
-        (lambda job: Skipped(output=job.output, size=1, reason="up to date"), "written"),
+        (lambda job: Skipped(output=job.output, size=1, reason="up to date"), "skipped"),
         (Failed(code=FailureCode.DAMAGED, reason="rows repeat"), "failed"),
     ],
 )

@@ -18,6 +18,7 @@ from arwatch.telling.text import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from arwatch.ledger.history import History
     from arwatch.settings import Settings
 
 EX_CONFIG = 78
@@ -264,30 +265,61 @@ def retry(paths: Sequence[Path], config: Path | None, *, everything: bool) -> No
     The system's service:
       sudo -u arwatch env STATE_DIRECTORY=/var/lib/arwatch arwatch retry --all
     """
-    from arwatch.ledger import store
-    from arwatch.platform.paths import state_folder
-    from arwatch.settings import load
+    from arwatch.ledger.store import Ledger
 
     if bool(paths) == everything:
         raise click.UsageError("name the frames to try again, or give --all")
-    state = state_folder(load(config).state)
-    if not (state / store.NAME).exists():
-        raise ArwatchError(
-            f"there is no ledger in {state}: name the daemon's settings by --config; for the system's service, run"
-            " this as its user with STATE_DIRECTORY=/var/lib/arwatch"
-        )
-    book = store.Ledger(state)
-    failed = [entry.path for entry in book.entries("failed")]
-    known = set(failed)
-    chosen = failed if everything else [path for path in (p.absolute() for p in paths) if path in known]
+    with _history(config) as history:
+        failed = [record.path for record in history.failed()]
+    given = [path.absolute() for path in paths]
+    chosen = failed if everything else [path for path in given if path in failed]
+    ledger = Ledger(history.path.parent)
     for path in chosen:
-        book.forget(path)
-    book.close()
-    for path in () if everything else (p.absolute() for p in paths):
-        if path not in known:
+        ledger.ask_again(path)
+    ledger.close()
+    for path in given:
+        if path not in failed:
             _say(f"{path} is not among the failed frames of the daemon's ledger")
-    click.echo(f"{len(chosen)} of {len(failed)} failed frames will be tried again ({book.path})")
+    click.echo(f"{len(chosen)} of {len(failed)} failed frames will be tried again ({ledger.path})")
     sys.exit(0 if everything or len(chosen) == len(paths) else 1)
+
+
+@main.command(short_help="List the frames that failed.")
+@click.option("--json", "as_json", is_flag=True, help="One object a line, for programs.")
+@CONFIG
+def failed(config: Path | None, *, as_json: bool) -> None:
+    """List the frames that failed and were not dealt with since: why, and when.
+
+    It may be asked at any time, whether the daemon runs or not. A frame leaves
+    the list when it has become a FITS file, or is to be tried again.
+
+    \b
+    Example: arwatch failed --json
+    The system's service:
+      sudo -u arwatch env STATE_DIRECTORY=/var/lib/arwatch arwatch failed
+    """
+    from arwatch.commands import failed as failures
+
+    with _history(config) as history:
+        failures.show(history, as_json=as_json)
+
+
+def _history(config: Path | None) -> History:
+    """Give the history that the daemon of these settings writes."""
+    from arwatch.ledger.faults import NoLedgerError
+    from arwatch.ledger.history import History
+    from arwatch.platform.paths import state_folder
+    from arwatch.settings import load
+
+    history = History(state_folder(load(config).state))
+    try:
+        history.counts()
+    except NoLedgerError as error:
+        raise ArwatchError(
+            f"{error}: name the daemon's settings by --config; for the system's service, run this as its user with"
+            " STATE_DIRECTORY=/var/lib/arwatch"
+        ) from error
+    return history
 
 
 USER = click.option("--user", is_flag=True, help="The service of your own account, not the system's.")

@@ -1,11 +1,13 @@
 """Every command as a user types it."""
 
+import json
 import shlex
 import signal
 import subprocess
 import sys
 import textwrap
 import tomllib
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +16,9 @@ from astropy.io import fits
 
 from arwatch import __version__, formats
 from arwatch.simulate import Scene, camera, render, write_arw
-from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch
+from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch, daemon
 
-COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry", "logs"]
+COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry", "failed", "logs"]
 SMALL = Scene(height=300, width=400, stars=20)
 
 
@@ -54,10 +56,12 @@ def test_help_has_an_example_and_fits_80_columns(command):
         (["verify", __file__], 1, "is not a camera raw file"),
         (["process", "/dev/null"], 1, "no such file"),
         (["retry"], 2, "--all"),
+        (["failed", "--config", "arwatch.toml"], 1, "there is no ledger in"),
         (["procces"], 2, "No such command"),
     ],
 )
 def test_mistakes_are_explained(tmp_path, args, code, says):
+    (tmp_path / "arwatch.toml").write_text("[state]\nfolder = '/nonexistent'\n")
     done = arwatch(*args, cwd=tmp_path)
     assert done.returncode == code
     assert says in " ".join((done.stdout + done.stderr).split()), "lines are wrapped"
@@ -178,6 +182,37 @@ def test_restore_gives_the_raw_mosaic_back(night):
     again = arwatch("restore", night / "DSC00001.bkg_subtracted.fits")
     assert again.returncode == 1, "nothing is replaced unasked"
     assert np.abs(raw - formats.read(night / "DSC00001.ARW").mosaic.astype(float)).max() <= 0.5
+
+
+def test_failed_frames_are_listed_and_tried_again(tmp_path):
+    """While the daemon runs and after it; a frame that is to be tried again is off the list."""
+    folder = tmp_path / "night"
+    folder.mkdir()
+    bad = folder / "DSC00001.ARW"
+    bad.write_text("no picture")
+    config = ("--config", tmp_path / "arwatch.toml")
+    with daemon(tmp_path, folder) as running:
+        running.wait_for("frame.failed")
+        done = arwatch("failed", "--json", *config)
+        assert done.returncode == 0, done.stderr
+        listed = json.loads(done.stdout)
+        assert (listed["path"], listed["code"], listed["attempts"], listed["final"]) == (str(bad), "not_raw", 0, True)
+        assert datetime.fromisoformat(listed["when"]).tzinfo is not None
+        assert arwatch("retry", "--all", *config).returncode == 0
+        running.wait_for("frame.failed", count=2)
+        running.stop()
+    done = arwatch("failed", *config)
+    assert "DSC00001.ARW" in done.stdout
+    assert "not_raw" in done.stdout
+    assert arwatch("retry", bad, folder / "other.ARW", *config).returncode == 1
+    assert "no frame has failed" in arwatch("failed", *config).stdout
+    assert arwatch("failed", "--json", *config).stdout == ""
+    bad.unlink()
+    assert list(camera(folder, frames=1, scene=SMALL)) == [bad], "copied again"
+    with daemon(tmp_path, folder) as running:
+        running.wait_for("frame.written")
+        running.stop()
+    assert "no frame has failed" in arwatch("failed", *config).stdout
 
 
 def test_simulate_writes_what_was_asked_for(tmp_path):

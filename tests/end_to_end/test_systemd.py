@@ -54,7 +54,7 @@ IMPATIENT = "[Service]\nWatchdogSec=8\nRestartSec=200ms\n"
 ASK = """
 import sqlite3, sys
 db = sqlite3.connect("file:/var/lib/arwatch/ledger.sqlite?mode=ro", uri=True)
-print(*(state for state, in db.execute("SELECT state FROM frames WHERE CAST(path AS TEXT) LIKE ?", sys.argv[1:])))
+print(*(state for state, in db.execute("SELECT state FROM states WHERE CAST(path AS TEXT) LIKE ?", sys.argv[1:])))
 """
 
 

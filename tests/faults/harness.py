@@ -230,7 +230,7 @@ class Night:
             return {}
         with contextlib.closing(sqlite3.connect(self.state / "ledger.sqlite", timeout=30)) as ledger:
             try:
-                rows = ledger.execute("SELECT path, state, attempts, code, output FROM frames").fetchall()
+                rows = ledger.execute("SELECT path, state, attempts, code, output FROM states").fetchall()
             except sqlite3.DatabaseError:  # broken or being made; the daemon has to find out
                 return {}
         return {os.fsdecode(row[0]): row[1:] for row in rows}
@@ -239,7 +239,7 @@ class Night:
         return self.rows().get(str(path), (None,))[0]
 
     def ended(self):
-        return all(self.state_of(path) in {"written", "failed"} for path in self.frames)
+        return all(self.state_of(path) in {"written", "skipped", "failed"} for path in self.frames)
 
     # -- the end ---------------------------------------------------------------------------------------------
 
@@ -253,7 +253,11 @@ class Night:
         rows = self.rows()
         files = [path for path in self.home.rglob("*") if path.is_file() and not path.is_symlink()]
         outputs = {path for path in files if path.name.endswith(SUFFIX)}
-        owners = {os.path.realpath(os.fsdecode(row[3])): path for path, row in rows.items() if row[0] == "written"}
+        owners = {
+            os.path.realpath(os.fsdecode(row[3])): path
+            for path, row in rows.items()
+            if row[0] in {"written", "skipped"}
+        }
         good = {path for path in map(str, outputs) if path in owners and is_subtraction(owners[path], path)}
         fine = {owners[path] for path in good}
         failed = {path: row[2] for path, row in rows.items() if row[0] == "failed"}

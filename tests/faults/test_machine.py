@@ -221,5 +221,5 @@ def test_a_clock_that_is_set_back(night):
     night.wait("frame.retried")
     night.kill()
     with contextlib.closing(sqlite3.connect(night.state / "ledger.sqlite", isolation_level=None)) as ledger:
-        ledger.execute("UPDATE frames SET not_before = not_before + 1e6")
+        ledger.execute("UPDATE queue SET not_before = not_before + 1e6")
     night.start()

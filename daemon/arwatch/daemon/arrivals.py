@@ -91,7 +91,7 @@ class Arrivals:
         """Make an output again that is not there any more; keep one that was made with other settings."""
         entry = self.ledger.get(path)
         kept = False
-        if self._given(path) is None and entry is not None and entry.state == "written":
+        if self._given(path) is None and entry is not None and entry.has_output:
             there = output is not None and output.size == entry.output_size
             current = is_current(entry.recipe, self._settings)
             # one that was written since, perhaps with these settings, is asked itself: by a worker
@@ -160,11 +160,11 @@ class Arrivals:
             self._folders.clear_away(folder, output_root(output, root))
 
     def _dealt_with(self, entry: Entry, found: Look, *, careful: bool) -> bool:
-        if found != (entry.size, entry.mtime_ns) or entry.state in {"seen", "gone"}:
+        if found != (entry.size, entry.mtime_ns) or entry.state in {"asked", "seen", "gone"}:
             return False
         if entry.state == "failed" and not entry.final:
             return not careful  # a disk or share that was away may be back
-        if entry.state == "written" and entry.output is not None and (careful or self._may_be_kept(entry)):
+        if entry.has_output and entry.output is not None and (careful or self._may_be_kept(entry)):
             # outputs may be moved away while we run; at a start they must be there
             self.kept.asked(entry.path)
             self._folders.look_for_output(entry.path, found, entry.output)

@@ -16,8 +16,10 @@ from arwatch.daemon.arrivals import Arrivals
 from arwatch.daemon.folders import Folders
 from arwatch.daemon.heartbeat import TELL_S, Heartbeat, status
 from arwatch.daemon.report import Report
+from arwatch.daemon.retention import Retention
 from arwatch.daemon.signals import Signals
 from arwatch.errors import ArwatchError, SettingsError
+from arwatch.ledger.faults import DamagedLedgerError, is_passing
 from arwatch.ledger.store import Ledger, set_aside
 from arwatch.model.outcome import Skipped, Written
 from arwatch.platform import machine, paths
@@ -65,6 +67,7 @@ class Service:
         self._began = time.monotonic()
         self._heartbeat = Heartbeat(self._began)
         self._ledger_quiet_until = 0.0
+        self._retention = Retention()
         self.left_behind: list[str] = []
         """What the kernel has to end, since a file system does not answer: folders' threads, workers."""
 
@@ -77,10 +80,10 @@ class Service:
                     try:
                         self._turn()
                         self._sleep()
-                    except sqlite3.DatabaseError as error:
+                    except (DamagedLedgerError, sqlite3.Error) as error:
                         self._mend_ledger(error)
                 self._stop()
-            except (ArwatchError, OSError, sqlite3.DatabaseError) as error:
+            except (ArwatchError, OSError, sqlite3.Error) as error:
                 self._log("service.failed", reason=str(error))
                 return EX_TEMPFAIL if isinstance(error, lease.LeaseError) else EX_SOFTWARE
         return EX_OK
@@ -97,6 +100,7 @@ class Service:
             self._scheduler.close_roots(self._folders.closed_roots(), self._folders.stalled_roots())
             for happening in self._scheduler.dispatch():
                 self._happened(happening)
+            self._retention.apply(self._arrivals.ledger, self._settings.state.keep_days, time.monotonic())
         if self._ready:
             self._heartbeat.renew(self._scheduler, self._report, self._settings.workers.timeout_s, time.monotonic())
 
@@ -152,7 +156,6 @@ class Service:
         self._folders.begin()
         roots = self._folders.paths
         ledger = self._open_ledger(roots)
-        ledger.reclaim()
         workers = self._settings.workers
         folders = [str(folder) for folder in roots]
         self._log(
@@ -178,7 +181,7 @@ class Service:
 
     def _stop(self) -> None:
         waiting = None
-        with suppress(sqlite3.DatabaseError):  # the next start puts them back
+        with suppress(DamagedLedgerError, sqlite3.OperationalError):  # the next start puts them back
             self._scheduler.abandon()
             waiting = self._scheduler.waiting() + len(self._arrivals)
         self.left_behind = [*map(str, self._folders.close()), *self._scheduler.left_behind()]
@@ -236,22 +239,31 @@ class Service:
     def _open_ledger(self, roots: list[Path]) -> Ledger:
         folder = paths.state_folder(self._settings.state)
         try:
-            ledger = Ledger(folder, roots)
-        except sqlite3.DatabaseError as error:
+            with ExitStack() as opened:
+                ledger = Ledger(folder, roots)
+                opened.callback(ledger.close)
+                ledger.reclaim()
+                opened.pop_all()
+        except DamagedLedgerError as error:
             return self._new_ledger(folder, roots, error)
         if ledger.created:
             self._log("ledger.created", path=str(ledger.path))
         return ledger
 
-    def _new_ledger(self, folder: Path, roots: list[Path], error: sqlite3.DatabaseError) -> Ledger:
+    def _new_ledger(self, folder: Path, roots: list[Path], error: DamagedLedgerError) -> Ledger:
         """Begin a new one in place of one that is damaged."""
         kept = set_aside(folder)
         self._log("ledger.set_aside", reason=f"{error}; kept as {kept.name}, rebuilt from the folders")
         return Ledger(folder, roots)
 
-    def _mend_ledger(self, error: sqlite3.DatabaseError) -> None:
+    def _mend_ledger(self, error: DamagedLedgerError | sqlite3.Error) -> None:
         """Go on without the ledger's word: what it missed is found out by a scan."""
-        if isinstance(error, sqlite3.OperationalError):  # full disk, I/O error, locked
+        if isinstance(error, DamagedLedgerError):
+            folder = self._arrivals.ledger.path.parent  # not that of settings that were changed since
+            self._arrivals.ledger.close()
+            self._arrivals.ledger = self._new_ledger(folder, self._folders.paths, error)
+            self._scheduler.use(self._arrivals.ledger)
+        elif is_passing(error):  # full disk, I/O error, locked
             now = time.monotonic()
             if now >= self._ledger_quiet_until:
                 self._ledger_quiet_until = now + TELL_S
@@ -259,9 +271,6 @@ class Service:
             # a new start would find the same disk: nothing here hangs
             systemd.notify(WATCHDOG="1", STATUS=f"the ledger cannot be used: {error}")
             time.sleep(1.0)  # not to be woken: a burst of frames must not become a burst of attempts
-        else:
-            folder = self._arrivals.ledger.path.parent  # not that of settings that were changed since
-            self._arrivals.ledger.close()
-            self._arrivals.ledger = self._new_ledger(folder, self._folders.paths, error)
-            self._scheduler.use(self._arrivals.ledger)
+        else:  # a mistake in arwatch: the ledger is left as it is
+            raise error
         self._folders.scan_soon()

@@ -146,9 +146,11 @@ class Log(Section):
 
 
 class State(Section):
-    """Where the ledger is kept."""
+    """Where the ledger is kept, and for how long."""
 
     folder: Folder = ""
+    keep_days: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """Days after which what became of a frame is forgotten; 0 = never."""
 
 
 class Camera(Section):

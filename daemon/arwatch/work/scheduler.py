@@ -212,7 +212,7 @@ class Scheduler:
         Of two that are in work at once the first to be done gets it: they may be the same frame, found twice.
         """
         owners = (self._ledger.get(owner) for owner in self._ledger.owners(output) if owner != path)
-        return any(owner is not None and owner.state == "written" for owner in owners)
+        return any(owner is not None and owner.has_output for owner in owners)
 
     # -- room on the disks -----------------------------------------------------------------------------------
 
@@ -276,7 +276,9 @@ class Scheduler:
             room.wrote(job.source.size, outcome.size, job.source.mtime_ns / 1e9)
             yield Ended(entry, job, outcome)
         elif isinstance(outcome, Skipped):
-            self._ledger.written(path, outcome.size, outcome.figures, output=outcome.output, recipe=outcome.recipe)
+            self._ledger.written(
+                path, outcome.size, outcome.figures, output=outcome.output, recipe=outcome.recipe, skipped=True
+            )
             yield Ended(entry, job, outcome)
         elif isinstance(outcome, Unsettled):
             yield Returned(entry, job, outcome)
@@ -289,10 +291,10 @@ class Scheduler:
             self._clear_away(job.output.parent, job.root)  # it was killed, perhaps while writing
         decision = decide(failure.code, attempt, self._policy)
         if isinstance(decision, TryAgain):
-            self._ledger.put_back(path, delay_s=decision.delay_s)
+            self._ledger.put_back(path, delay_s=decision.delay_s, code=failure.code, reason=failure.reason)
             yield Postponed(job, failure, attempt, decision.delay_s)
         elif isinstance(decision, WaitForRoom):
-            self._ledger.put_back(path, uncounted=True)
+            self._ledger.put_back(path, uncounted=True, code=failure.code, reason=failure.reason)
             folder, room = self._room_of(root_of(path, self._roots))
             room.refused(time.monotonic())
             yield from self._pause(folder, self._free(folder), [job.source.size])
