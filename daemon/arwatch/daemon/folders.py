@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arwatch.daemon.folder import Scanned, Sighted, Vanished, WatchedFolder
+from arwatch.daemon.folder import Scanned, Sighted, Unwatched, Vanished, WatchedFolder
 from arwatch.daemon.inbox import Inbox
 from arwatch.daemon.lease import LeaseError
 from arwatch.daemon.place import Broke, Missing, OutputMissing, Place, Present, Writable
@@ -181,7 +181,7 @@ class Folders:
 
     # -- news --------------------------------------------------------------------------------------------------
 
-    def take(self, arrivals: Arrivals, report: Report) -> None:
+    def take(self, arrivals: Arrivals, report: Report) -> None:  # noqa: PLR0912 -- a case a kind of news
         """Take up what the threads posted; not longer than `SLICE_S`, the rest waits for the next turn."""
         until = time.monotonic() + SLICE_S
         while time.monotonic() < until and (news := self._inbox.take()) is not None:
@@ -194,6 +194,9 @@ class Folders:
                     arrivals.output_missing(path, look)
                 case Scanned(folder=folder, careful=careful):
                     arrivals.scanned(folder, careful=careful)
+                case Unwatched(folder=folder, below=below):
+                    reason = f"{below} are not watched: --recursive or [watch] recursive = true"
+                    report.log("watch.subfolders", folder=str(folder), frames=below.frames, reason=reason)
                 case Present(folder=folder, how=how):
                     self._came(folder, how, report)
                 case Missing(folder=folder, why=why):

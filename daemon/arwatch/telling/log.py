@@ -35,7 +35,7 @@ class Event(NamedTuple):
 
 
 EVENTS: dict[str, Event] = {
-    "service.started": Event("info", "the daemon runs; which folders, how many workers"),
+    "service.started": Event("info", "the daemon runs; which folders, which settings, how many workers"),
     "service.compiling": Event("info", "the kernels are compiled once for this machine; takes a minute at most"),
     "service.ready": Event("info", "folders are watched and a worker has processed a test frame"),
     "service.reloaded": Event("info", "the settings were read again and apply from the next frame on"),
@@ -47,6 +47,8 @@ EVENTS: dict[str, Event] = {
     "ledger.set_aside": Event("warning", "the ledger was unreadable: it was renamed and is rebuilt"),
     "ledger.failed": Event("error", "the ledger could not be written; the frame is checked again later"),
     "watch.started": Event("info", "a folder is watched, natively or by polling"),
+    "watch.scanned": Event("info", "what is in a folder at the start: how many frames wait, how big their outputs get"),
+    "watch.subfolders": Event("warning", "frames lie in subfolders, which are not watched"),
     "watch.lost": Event("warning", "a folder to watch is not there (yet), or vanished (unmounted, renamed)"),
     "watch.returned": Event("info", "a lost folder is back, is watched again and was scanned"),
     "watch.stalled": Event("warning", "a folder's file system does not answer; its frames wait, others go on"),
