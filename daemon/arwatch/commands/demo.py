@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import signal
 import subprocess
 import sys
@@ -21,18 +22,20 @@ from arwatch.model.outcome import Failed, Outcome, Written
 from arwatch.platform.processes import deaf_to_interrupts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 PATIENCE_S = 300.0
 """The kernels may have to be compiled first."""
 
 
 def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
-    """Show the main job once; gives the number of frames that did not become FITS."""
-    home = folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="arwatch-demo-"))
-    captures, state = home / "captures", home / "state"
-    captures.mkdir(parents=True, exist_ok=True)
-    settings = home / "arwatch.toml"
+    """Show the main job once; gives the number of frames that did not become FITS.
+
+    All that is made is made in a new folder, so that nothing of the user's is replaced or processed.
+    """
+    home = _new_folder(folder.absolute()) if folder else Path(tempfile.mkdtemp(prefix="arwatch-demo-"))
+    captures, state, settings = home / "captures", home / "state", home / "arwatch.toml"
+    captures.mkdir()
     # a frame of this size has few boxes of 100 pixels: smaller ones follow its sky
     method = "[watch]\nsettle_s = 1.0\n[background]\nbox_size = 32\n[log]\nformat = 'console'\n"
     settings.write_text(f"{method}[state]\nfolder = {_quoted(state)}\n", encoding="utf-8")
@@ -44,22 +47,44 @@ def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
     command = [sys.executable, "-m", "arwatch", "run", str(captures), "--config", str(settings)]
     with deaf_to_interrupts():
         daemon = subprocess.Popen(command)  # noqa: S603 -- our own program
+    entries: list[Entry] = []
     try:
         with contextlib.closing(_ledger(state, daemon)) as ledger:
             scene = simulate.tonight(*size)
-            taken = set(simulate.camera(captures, frames=frames, interval_s=1.0, scene=scene, slow=True))
-            entries = _wait(ledger, taken, daemon)
+            camera = simulate.camera(captures, frames=frames, interval_s=1.0, scene=scene, slow=True)
+            taken = set(_noting(camera, ledger, entries))
+            _wait(ledger, taken, daemon, entries)
     finally:
         _stop(daemon)
-    rows = [Row(entry.path.name, _outcome(entry)) for entry in entries]
-    console.print()
-    console.print(outcome_table(rows, time.monotonic() - began))
+        rows = [Row(entry.path.name, _outcome(entry)) for entry in entries]
+        console.print()
+        console.print(outcome_table(rows, time.monotonic() - began, left=frames - len(rows), paced=True))
+        console.print(f"\nall of it may be deleted: {home}", markup=False, soft_wrap=True)
     picture = home / "before_after.png"
     _picture(entries, picture)
-    console.print(f"\nframes and FITS files  {captures}", markup=False, soft_wrap=True)
-    console.print(f"before and after       {picture}", markup=False, soft_wrap=True)
-    console.print(f"settings and ledger    {home}", markup=False, soft_wrap=True)
+    console.print(f"frames and FITS files     {captures}", markup=False, soft_wrap=True)
+    console.print(f"before and after          {picture}", markup=False, soft_wrap=True)
     return sum(isinstance(row.outcome, Failed) for row in rows)
+
+
+def _new_folder(wished: Path) -> Path:
+    """Make the folder that was wished for; where that holds something, a new one in it."""
+    wished.mkdir(parents=True, exist_ok=True)
+    if not any(wished.iterdir()):
+        return wished
+    for number in itertools.count(1):
+        with contextlib.suppress(FileExistsError):
+            folder = wished / ("arwatch-demo" if number == 1 else f"arwatch-demo-{number}")
+            folder.mkdir()
+            return folder
+    raise AssertionError  # count() does not end
+
+
+def _noting(camera: Iterable[Path], ledger: Ledger, entries: list[Entry]) -> Iterator[Path]:
+    """Give the camera's frames, and note after each which have ended: what is known if Ctrl-C comes."""
+    for frame in camera:
+        entries[:] = ledger.entries("written", "failed")
+        yield frame
 
 
 def _ledger(state: Path, daemon: subprocess.Popen[bytes]) -> Ledger:
@@ -70,11 +95,11 @@ def _ledger(state: Path, daemon: subprocess.Popen[bytes]) -> Ledger:
     raise ArwatchError("the daemon did not start; its log above says why")
 
 
-def _wait(ledger: Ledger, frames: set[Path], daemon: subprocess.Popen[bytes]) -> list[Entry]:
+def _wait(ledger: Ledger, frames: set[Path], daemon: subprocess.Popen[bytes], entries: list[Entry]) -> None:
     for _ in _ticks(daemon):
-        entries = [entry for entry in ledger.entries("written", "failed") if entry.path in frames]
+        entries[:] = [entry for entry in ledger.entries("written", "failed") if entry.path in frames]
         if len(entries) == len(frames):
-            return entries
+            return
     raise ArwatchError("the daemon did not finish the frames; its log above says why")
 
 
