@@ -48,7 +48,7 @@ def test_every_wrong_key_is_named_at_once(tmp_path):
         [worker]
         count = 1
         [camera]
-        timezone = "Berlinn"
+        timezone = "Berln"
         """,
     )
     with pytest.raises(SettingsError) as error:
@@ -61,7 +61,7 @@ def test_every_wrong_key_is_named_at_once(tmp_path):
         "  line 7: [background] filter_size = 10: must be odd",
         "  line 8: [background] estimator = \"mod\": expected 'mode', 'median', 'mean' or 'sextractor'",
         "  line 9: [worker]: no such section; did you mean [workers]?",
-        '  line 12: [camera] timezone = "Berlinn": must be a zone such as "Europe/Berlin" or a distance such as "+02:00"',
+        '  line 12: [camera] timezone = "Berln": must be a zone such as "Europe/Berlin" or a distance such as "+02:00"',
     ]
 
 

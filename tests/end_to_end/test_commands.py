@@ -1,5 +1,6 @@
 """Every command as a user types it."""
 
+import os
 import shlex
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from arwatch.simulate import Scene, camera
 from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch
 
 COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry"]
+COMMANDS += ["config", "status", "version", "install-completion"]
 SMALL = Scene(height=300, width=400, stars=20)
 
 
@@ -53,11 +55,23 @@ def test_help_has_an_example_and_fits_80_columns(command):
         (["verify", __file__], 1, ""),
         (["process", "/dev/null"], 1, "no such file"),
         (["retry"], 2, "--all"),
-        (["procces"], 2, "No such command"),
+        (["procces"], 2, "did you mean `arwatch process`?"),
+        (["stop"], 2, "`sudo systemctl stop arwatch`"),
+        (["strat"], 2, "`sudo systemctl start arwatch`"),
+        (["x\ny"], 2, "there is no command"),
+        (["."], 2, "`arwatch run FOLDER` watches a folder"),
+        (["xyzzy"], 2, "`arwatch --help` lists them"),
+        (["run", "x", "--since", "soon"], 2, "is no time: write 20:30"),
+        (["status"], 3, "no folders in the settings"),
+        (["retry", "--all"], 1, "there is no ledger in"),
+        (["restore", "."], 1, "no output of arwatch in this folder"),
+        (["check", "--config", "none.toml"], 78, "cannot be read: No such file"),
+        (["config", "--show", "--config", "none.toml"], 78, "cannot be read"),
+        (["install-completion", "--shell", "csh"], 2, "bash"),
     ],
 )
 def test_mistakes_are_explained(tmp_path, args, code, says):
-    done = arwatch(*args, cwd=tmp_path)
+    done = arwatch(*args, cwd=tmp_path, env=os.environ | {"XDG_STATE_HOME": str(tmp_path / "state")})
     assert done.returncode == code
     assert says in done.stdout + done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""`arwatch check`: are the settings valid and the machine ready; if not, what to do."""
+"""The machine: file events, memory, kernels, decoder."""
 
 from __future__ import annotations
 
@@ -6,95 +6,59 @@ import os
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Literal
 
 from arwatch import formats, simulate
+from arwatch.commands.check.finding import Finding
 from arwatch.errors import ArwatchError
-from arwatch.output.naming import output_root
 from arwatch.platform import machine, paths
-from arwatch.work.room import MIB, free_bytes
+from arwatch.work.room import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from arwatch.settings import Settings
+    from arwatch.settings import Settings, Workers
 
 INOTIFY = Path("/proc/sys/fs/inotify")
 ENOUGH = {"max_user_watches": 8192, "max_user_instances": 64, "max_queued_events": 16384}
 
 
-COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+FRAME_MIB = 300
+"""What a worker takes for a 24-Mpx frame, as `memory_mib` counts."""
+LARGE_FRAME_MIB = 460
+"""The same for a frame of 61 Mpx."""
+UNIT_SHARE = 0.6
+"""MemoryMax of the units."""
 
 
-class Finding(NamedTuple):
-    """One thing looked at."""
-
-    state: Literal["ok", "warn", "fail"]
-    what: str
-    how: str
-    """What was found and, where it is not well, what to do."""
+def load() -> None:
+    """Load the heavy libraries: an account that we become may not be able to read them."""
+    from arwatch.formats.arw import decode  # noqa: F401, PLC0415
+    from arwatch.sky import kernels_cached  # noqa: F401, PLC0415
 
 
-def check(settings: Settings) -> int:
-    """Print all findings; gives the number of those that keep arwatch from working."""
-    console = Console()
-    failed = 0
-    for finding in _findings(settings):
-        failed += finding.state == "fail"
-        line = Text(f"{finding.state if finding.state != 'fail' else 'FAIL':<4}", COLOURS[finding.state])
-        console.print(line.append(f" {finding.what:<12} {finding.how}", "default"), soft_wrap=True)
-    console.print("ready" if not failed else f"not ready: {failed} to mend", highlight=False)
-    return failed
-
-
-def _findings(settings: Settings) -> Iterator[Finding]:
-    yield Finding("ok", "settings", "valid")
-    if not settings.watch.folders:
-        yield Finding("warn", "folders", "none in the settings: name them at `arwatch run FOLDER`")
-    for name in settings.watch.folders:
-        yield _writable("folder", Path(name).expanduser().absolute(), "mount it, or correct [watch] folders")
-    outputs = [settings.output.folder] if settings.output.folder else settings.watch.folders
-    if settings.output.folder:
-        place = output_root(settings.output, Path())
-        while not place.exists():
-            place = place.parent  # the daemon makes what is missing
-        yield _writable("outputs", place, "name another [output] folder")
-    for name in outputs:
-        yield _disk(Path(name).expanduser().absolute(), settings.disk.min_free_mib)
-    yield _state(paths.state_folder(settings.state))
+def findings(settings: Settings, *, confined: bool) -> Iterator[Finding]:
+    """Look at the machine; `confined`: with a service's share of the memory."""
     yield from _inotify()
-    workers = machine.worker_count(settings.workers)
-    yield Finding("ok", "workers", f"{workers} on {machine.cores()} cores, {machine.memory_bytes() >> 30} GiB")
+    yield from _workers(settings.workers, int(machine.memory_bytes() * (UNIT_SHARE if confined else 1)))
     yield _kernels()
     yield _decoder(settings)
 
 
-def _writable(what: str, folder: Path, otherwise: str) -> Finding:
-    if not folder.is_dir():
-        return Finding("fail", what, f"{folder} is not there: {otherwise}")
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        return Finding("fail", what, f"{folder} is not writable: chown or chmod it for this user")
-    return Finding("ok", what, f"{folder}")
-
-
-def _state(folder: Path) -> Finding:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        return Finding("fail", "state", f"{folder} cannot be made ({error.strerror}): set [state] folder")
-    return _writable("state", folder, "set [state] folder")
-
-
-def _disk(folder: Path, min_free_mib: int) -> Finding:
-    free = free_bytes(folder)
-    text = f"{free / MIB / 1024:.1f} GiB free at {folder}"
-    if free < min_free_mib * MIB:
-        return Finding("fail", "disk", f"{text}, less than [disk] min_free_mib: make room")
-    frames = (free - min_free_mib * MIB) // (100 * MIB)
-    return Finding("ok" if frames > 100 else "warn", "disk", f"{text}: about {frames} frames of 24 Mpx")
+def _workers(settings: Workers, memory: int) -> Iterator[Finding]:
+    workers, cores = machine.worker_count(settings), machine.cores()
+    text = f"{workers} on {cores} cores, {memory / machine.GIB:.1f} GiB"
+    fitting = max(1, memory // (FRAME_MIB * MIB))
+    if settings.count > fitting:
+        yield Finding("fail", "workers", f"{text}: not more than {fitting} fit; set [workers] count lower, or to 0")
+    elif settings.count > cores:
+        yield Finding("warn", "workers", f"{text}: more than cores make nothing faster; [workers] count = 0 chooses")
+    else:
+        yield Finding("ok", "workers", text)
+    if 0 < settings.memory_mib < LARGE_FRAME_MIB:
+        how = f"[workers] memory_mib = {settings.memory_mib}: a frame of 24 Mpx needs {FRAME_MIB}, one of 61 Mpx"
+        state: Literal["warn", "fail"] = "fail" if settings.memory_mib < FRAME_MIB else "warn"
+        yield Finding(state, "memory", f"{how} {LARGE_FRAME_MIB}; set it higher, or to 0")
 
 
 def _inotify() -> Iterator[Finding]:
