@@ -41,12 +41,12 @@ class Machine:
         """Let somebody type an arwatch command; gives exit code and output."""
         source = Path(arwatch.__file__).parents[1]
         command = [sys.executable, "-m", "arwatch", *map(str, words)]
-        script = 'cd /srv; "$@"; echo "code $?"'
+        script = 'cd /srv; "$@" 2>&1; echo "code $?"'
         account = ["runuser", "-u", user, "--"] if user != "root" else []
         environment = ["env", f"PYTHONPATH={source}", f"HOME={'/root' if user == 'root' else f'/home/{user}'}"]
         said = self.lab.run(*account, *environment, "sh", "-c", script, "sh", *command)
-        text, _, code = said.partition("code ")[0], *said.rpartition("code ")[1:]
-        return int(code.split()[0]), text
+        text, _, code = said.rpartition("code ")
+        return int(code), text
 
     def owners(self, folder: str | Path) -> set[str]:
         """Give who owns what is in a folder."""

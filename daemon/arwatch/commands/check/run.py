@@ -52,7 +52,6 @@ def _findings(settings: Settings, path: Path | None) -> Iterator[Finding]:
     names = [*settings.watch.folders, settings.output.folder, settings.state.folder]
     with Folders([Path(name).expanduser().absolute() for name in names if name], account) as folders:
         if account is not None:
-            machine.load()
             account.become()
         yield from folders.findings(settings)
     yield from machine.findings(settings, confined=account is not None)
