@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arwatch.daemon.arrivals import LIVE_S, Arrivals
+from arwatch.daemon.arrivals import ALL, LIVE_S, Arrivals, Wanted
 from arwatch.daemon.report import Report
 from arwatch.daemon.settle import Gone, Refused, Waiting
 from arwatch.errors import DamagedError, FailureCode, IncompleteError
@@ -21,6 +21,8 @@ NIGHT = Path("/nowhere/night")
 FRAME = NIGHT / "a.ARW"
 OUTPUT = NIGHT / "a.bkg_subtracted.fits"
 LOOK = Look(10, 5)
+OTHER = "a digest of other settings"
+LATE_NS = 2**62
 
 
 class TestFolders:
@@ -37,13 +39,15 @@ class TestFolders:
 
 
 class Bench:
-    def __init__(self, settings=None):
+    def __init__(self, settings=None, wanted=ALL):
         self.told = []
         self.folders = TestFolders()
         self.ledger = Ledger(None, [NIGHT])
         self.given = {}
         report = Report(lambda event, **facts: self.told.append((event, facts)))
-        self.arrivals = Arrivals(settings or Settings(), self.folders, self.ledger, self.given.get, report)
+        self.arrivals = Arrivals(
+            settings or Settings(), self.folders, self.ledger, self.given.get, report, wanted=wanted
+        )
 
     def events(self):
         return [event for event, _ in self.told]
@@ -96,7 +100,7 @@ def test_a_frame_that_is_done_is_left_alone(careful):
     bench.written()
     bench.arrivals.sighted(FRAME, LOOK, careful=careful)
     assert bench.told == []
-    assert (("check_output", FRAME, LOOK, OUTPUT, 99) in bench.folders.asked) is careful
+    assert (("look_for_output", FRAME, LOOK, OUTPUT) in bench.folders.asked) is careful
 
 
 def test_a_frame_that_has_changed_is_taken_up_again():
@@ -106,11 +110,45 @@ def test_a_frame_that_has_changed_is_taken_up_again():
     assert bench.events() == ["frame.seen"]
 
 
-def test_an_output_that_is_gone_is_made_again():
+@pytest.mark.parametrize(
+    ("digest", "output", "again", "kept"),
+    [
+        (None, None, True, False),
+        (None, Look(98, 0), True, False),
+        (None, Look(99, 0), False, False),
+        (OTHER, Look(99, 0), False, True),
+        (OTHER, Look(99, LATE_NS), True, False),
+        (OTHER, None, True, False),
+    ],
+    ids=["gone", "another", "there", "other settings", "other settings, written since", "other settings, gone"],
+)
+def test_what_becomes_of_an_output_that_was_looked_for(digest, output, *, again, kept):
     bench = Bench()
-    bench.written()
-    bench.arrivals.output_missing(FRAME, LOOK)
-    assert bench.events() == ["frame.seen"]
+    bench.written(digest)
+    bench.arrivals.sighted(FRAME, LOOK, careful=True)
+    bench.arrivals.scanned(NIGHT)
+    assert bench.told == [], "before the answer nothing is told"
+    bench.arrivals.output_found(FRAME, LOOK, output)
+    assert ("frame.seen" in bench.events()) is again
+    assert ("outputs.kept" in bench.events()) is kept
+    if kept:
+        ((_, facts),) = bench.told
+        assert (facts["frames"], facts["reason"].endswith(f"arwatch process {NIGHT}")) == (1, True)
+
+
+def test_what_is_kept_is_told_when_all_folders_were_gone_through():
+    bench = Bench()
+    bench.written(OTHER)
+    bench.arrivals.sighted(FRAME, LOOK, careful=True)
+    bench.arrivals.output_found(FRAME, LOOK, Look(99, 0))
+    assert bench.told == []
+    bench.arrivals.scanned(NIGHT)
+    assert bench.events() == ["outputs.kept"]
+    bench.arrivals.kept.count_again()
+    bench.arrivals.sighted(FRAME, LOOK)
+    bench.arrivals.output_found(FRAME, LOOK, Look(99, 0))
+    bench.arrivals.scanned(NIGHT)
+    assert bench.events() == ["outputs.kept"] * 2, "with new settings they are counted again"
 
 
 @pytest.mark.parametrize(
@@ -162,7 +200,7 @@ def test_unfinished_outputs_are_cleared_away_once_a_folder():
     bench = Bench()
     for name in "ab":
         bench.arrivals.sighted(NIGHT / name, LOOK, careful=True)
-    assert [ask for ask in bench.folders.asked if ask[0] == "clear_away"] == [("clear_away", NIGHT)]
+    assert [ask for ask in bench.folders.asked if ask[0] == "clear_away"] == [("clear_away", NIGHT, NIGHT)]
 
 
 def test_new_settings_do_not_forget_what_settles_unless_watching_began_anew():
@@ -172,3 +210,70 @@ def test_new_settings_do_not_forget_what_settles_unless_watching_began_anew():
     assert len(bench.arrivals) == 1
     bench.arrivals.apply(Settings(), anew=True)
     assert len(bench.arrivals) == 0
+
+
+# -- what is there at the start ------------------------------------------------------------------------------
+
+
+def test_the_first_scan_says_what_waits_and_how_big_the_outputs_get():
+    bench = Bench()
+    bench.arrivals.sighted(FRAME, Look(2**30, 5), careful=True)
+    bench.arrivals.sighted(NIGHT / "b.ARW", Look(2**29, 5), careful=True)
+    bench.told.clear()
+    bench.arrivals.scanned(NIGHT)
+    bench.arrivals.scanned(NIGHT)
+    assert bench.told == [("watch.scanned", {"folder": str(NIGHT), "waiting": 2, "outputs_gib_at_most": 6.0})]
+
+
+def test_what_an_earlier_run_left_in_the_queue_waits_too():
+    bench = Bench()
+    bench.settled()
+    bench.arrivals.sighted(FRAME, LOOK, careful=True)
+    bench.arrivals.scanned(NIGHT)
+    assert [facts["waiting"] for _, facts in bench.told] == [1]
+
+
+def test_of_an_empty_folder_there_is_nothing_to_tell():
+    bench = Bench()
+    bench.arrivals.scanned(NIGHT)
+    assert bench.told == []
+
+
+def test_frames_that_were_there_before_can_be_left_alone():
+    bench = Bench(wanted=Wanted(new_only=True))
+    bench.arrivals.sighted(FRAME, LOOK, careful=True)
+    bench.arrivals.scanned(NIGHT)
+    assert [(event, facts["left_alone"]) for event, facts in bench.told] == [("watch.scanned", 1)]
+    bench.told.clear()
+    bench.arrivals.sighted(FRAME, LOOK)  # a later scan
+    assert bench.told == []
+    bench.arrivals.sighted(NIGHT / "old_card.ARW", LOOK)  # copied later, with the time that it had
+    bench.arrivals.sighted(FRAME, Look(11, 6))
+    assert bench.events() == ["frame.seen"] * 2, "what comes or changes later is new"
+
+
+def test_a_frame_that_comes_during_the_first_scan_is_new():
+    bench = Bench(wanted=Wanted(new_only=True))
+    bench.arrivals.sighted(FRAME, Look(10, time.time_ns()), careful=True)
+    assert bench.events() == ["frame.seen"]
+
+
+def test_older_frames_can_be_left_alone():
+    bench = Bench(wanted=Wanted(since_ns=100))
+    bench.arrivals.sighted(FRAME, Look(10, 99), careful=True)
+    bench.arrivals.sighted(NIGHT / "b.ARW", Look(10, 100), careful=True)
+    bench.arrivals.scanned(NIGHT)
+    assert bench.events() == ["frame.seen", "watch.scanned"]
+    assert bench.told[-1][1] == {
+        "folder": str(NIGHT),
+        "waiting": 1,
+        "outputs_gib_at_most": 0.0,
+        "left_alone": 1,
+    }
+
+
+def test_an_output_that_is_gone_is_not_made_again_for_a_frame_to_leave_alone():
+    bench = Bench(wanted=Wanted(since_ns=100))
+    bench.written()
+    bench.arrivals.output_found(FRAME, LOOK, None)
+    assert bench.events() == []

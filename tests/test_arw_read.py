@@ -1,12 +1,9 @@
 """Reading raw files: sound ones exactly, broken ones never."""
 
 import contextlib
-import io
 import os
-import struct
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -15,36 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import storage
+from arw_support import FORMS, SCENE, SKY, Read, copy, hole, reader
 from arwatch.errors import DamagedError, Fate, FrameError, IncompleteError, NotRawError, ReadError, UnsupportedError
-from arwatch.formats.arw import decode, tables
-from arwatch.model.frame import Exposure, Frame
+from arwatch.formats.arw import decode
 from arwatch.simulate import Scene, Star, render
-from arwatch.simulate.arw_file import DATA_OFFSET, assemble, exif_tags, picture_tags, strip_tags, tiff_header
-
-Read = Callable[[bytes], Frame]
-
-SCENE = Scene(height=256, width=384, stars=10)
-SKY = render(SCENE).mosaic
-FORMS = {name: encode(SKY, SCENE.exposure) for name, encode in storage.FORMS.items()}
-
-
-def clock(*numbers: int) -> datetime:
-    return datetime(*numbers)  # type: ignore[arg-type]  # noqa: DTZ001  a camera's clock knows no zone
-
-
-FRAMES = pytest.mark.skipif(
-    "ARWATCH_FRAMES" not in os.environ, reason="ARWATCH_FRAMES names no folder with camera files"
-)
+from arwatch.simulate.arw_file import DATA_OFFSET, assemble, picture_tags, strip_tags
 
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    def write_and_read(data: bytes) -> Frame:
-        path = tmp_path / "DSC00001.ARW"
-        path.write_bytes(data)
-        return decode.read(path)
-
-    return write_and_read
+    return reader(tmp_path)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -67,44 +44,7 @@ def test_lossy_storage_keeps_the_tone_curve_s_levels(read: Read) -> None:
 def test_a_pattern_of_six_by_six_is_a_period_too(read: Read) -> None:
     rng = np.random.default_rng(0)
     mosaic = rng.normal(800, 20, (96, 96)).astype(np.uint16)
-    filters = [
-        1,
-        1,
-        0,
-        1,
-        1,
-        2,
-        1,
-        1,
-        2,
-        1,
-        1,
-        0,
-        2,
-        0,
-        1,
-        0,
-        2,
-        1,
-        1,
-        1,
-        2,
-        1,
-        1,
-        0,
-        1,
-        1,
-        0,
-        1,
-        1,
-        2,
-        0,
-        2,
-        1,
-        2,
-        0,
-        1,
-    ]
+    filters = [int(letter) for letter in "110112 112110 201021 112110 110112 021201" if letter != " "]
     tags = picture_tags(mosaic.shape, "RGGB", 512) | strip_tags(96, mosaic.nbytes)
     data = assemble(tags | {33421: ("H", (6, 6)), 33422: ("B", tuple(filters))}, None, mosaic.tobytes())
     frame = read(data)
@@ -120,20 +60,6 @@ def test_any_name_is_read(tmp_path: Path, name: bytes) -> None:
     path = tmp_path / os.fsdecode(name)
     path.write_bytes(FORMS["uncompressed"])
     np.testing.assert_array_equal(decode.read(path).mosaic, SKY)
-
-
-def hole(start: int, length: int) -> Callable[[bytearray], None]:
-    def damage(data: bytearray) -> None:
-        data[start : start + length] = bytes(length)
-
-    return damage
-
-
-def copy(source: int, target: int, length: int) -> Callable[[bytearray], None]:
-    def damage(data: bytearray) -> None:
-        data[target : target + length] = data[source : source + length]
-
-    return damage
 
 
 def second_half_zeros(data: bytearray) -> None:
@@ -302,71 +228,6 @@ def test_what_the_file_system_refuses_is_retriable(tmp_path: Path) -> None:
     assert caught.value.code.fate is Fate.MAY_PASS
 
 
-def exif_file(exif: dict[int, tuple[str, tuple[int, ...] | bytes]]) -> bytes:
-    picture = picture_tags(SKY.shape, "RGGB", 512) | strip_tags(256, SKY.nbytes)
-    return tiff_header(picture, exif).ljust(DATA_OFFSET, b"\0") + SKY.tobytes()
-
-
-@pytest.mark.parametrize(
-    ("tag", "value", "field", "expected"),
-    [
-        (36867, ("s", b"2024:02:29 23:59:59\0"), "taken", clock(2024, 2, 29, 23, 59, 59, 250_000)),
-        (36867, ("s", b"    :  :     :  :  \0"), "taken", None),
-        (36867, ("s", b"2023:02:29 23:59:59\0"), "taken", None),
-        (36867, ("I", (7,)), "taken", None),
-        (37521, ("s", b"5\0"), "taken", clock(2024, 8, 12, 23, 15, 7, 500_000)),
-        (37521, ("s", b"  \0"), "taken", clock(2024, 8, 12, 23, 15, 7)),
-        (36881, ("s", b"-09:30\0"), "utc_offset", -timedelta(hours=9, minutes=30)),
-        (36881, ("s", b"   :  \0"), "utc_offset", None),
-        (33434, ("r", (1, 0)), "exposure_s", None),
-        (33434, ("r", (0, 1)), "exposure_s", None),
-        (33434, ("r", (10, 4000)), "exposure_s", 0.0025),
-        (34855, ("H", (0,)), "iso", 1600),
-        (34855, ("s", b"many\0"), "iso", 1600),
-        (34855, ("H", (65535,)), "iso", 1600),
-        (33437, ("r", (0, 0)), "f_number", None),
-        (37386, ("r", (0, 10)), "focal_length_mm", None),
-        (42036, ("s", b"----\0"), "lens", None),
-        (42036, ("s", b"  E\x01 50mm \0junk\0"), "lens", "E 50mm"),
-    ],
-)  # fmt: skip
-def test_each_fact_stands_alone(
-    read: Read,
-    tag: int,
-    value: tuple[str, tuple[int, ...] | bytes],
-    field: str,
-    expected: object,
-) -> None:
-    facts = read(exif_file(exif_tags(SCENE.exposure) | {tag: value})).exposure
-    assert facts == replace(SCENE.exposure, **{field: expected})  # type: ignore[arg-type]
-
-
-def test_no_exif_is_no_failure(read: Read) -> None:
-    assert read(exif_file({})).exposure == Exposure(make="SONY", model="ILCE-7M3")
-
-
-@pytest.mark.parametrize(
-    ("plain", "expected"), [((50, 31), 31.0), ((50, 246), -10.0), ((0, 31), None), ((120, 31), None)]
-)
-def test_the_camera_s_temperature(read: Read, plain: tuple[int, int], expected: float | None) -> None:
-    at = 2048
-    note = struct.pack("<HHHII", 1, 0x9403, 7, 6, at)
-    data = bytearray(exif_file({37500: ("B", tuple(note))}))
-    # each byte is enciphered by its third power modulo 249
-    data[at : at + 6] = bytes(4) + bytes(byte**3 % 249 if byte < 249 else byte for byte in plain)
-    data = data.replace(struct.pack("<HHI", 37500, 1, len(note)), struct.pack("<HHI", 37500, 7, len(note)))
-    assert read(bytes(data)).exposure.camera_temperature_c == expected
-
-
-@settings(max_examples=300, deadline=None)
-@given(changes=st.lists(st.tuples(st.integers(0, 1200), st.integers(0, 255)), min_size=1, max_size=20))
-def test_no_exif_raises_warns_or_logs(changes: list[tuple[int, int]]) -> None:
-    data = bytearray(FORMS["uncompressed"][:DATA_OFFSET])
-    for at, value in changes:
-        data[at] = value
-    assert isinstance(decode._exposure(io.BytesIO(data)), Exposure)
-
-
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     form=st.sampled_from(sorted(FORMS)),
@@ -378,64 +239,3 @@ def test_a_broken_header_escapes_as_no_other_error(read: Read, form: str, change
         data[at] = value
     with contextlib.suppress(FrameError):
         assert read(bytes(data)).mosaic.ndim == 2
-
-
-CAMERAS = {
-    "zv-e10_arw2_lossy.arw": ((4024, 6024), 512),
-    "zv-e10_lossless_ljpeg_tiles.arw": ((4096, 6144), 512),
-    "a330_arw1_lossless.arw": ((2608, 3880), 0),
-    "sky_asi224mc_1069.ARW": ((976, 1304), 0),
-    "sky_canon_kic8462852.ARW": ((699, 700), 0),
-    "foreign/nikon_d1.nef": ((1324, 2012), 0),
-}
-
-
-@FRAMES
-@pytest.mark.parametrize("name", CAMERAS)
-def test_camera_files_are_read(name: str) -> None:
-    frame = decode.read(Path(os.environ["ARWATCH_FRAMES"]) / name)
-    assert (frame.mosaic.shape, frame.black_level) == CAMERAS[name]
-    assert frame.colors.tolist() == ([[2, 3], [1, 0]] if name.endswith("nef") else [[0, 1], [3, 2]])
-
-
-@FRAMES
-def test_camera_facts_are_read() -> None:
-    folder = Path(os.environ["ARWATCH_FRAMES"])
-    assert decode.read(folder / "zv-e10_arw2_lossy.arw").exposure == Exposure(
-        taken=clock(2021, 7, 24, 14, 23, 6, 583_000),
-        utc_offset=-timedelta(hours=7),
-        exposure_s=1 / 160,
-        iso=100,
-        f_number=18,
-        focal_length_mm=29,
-        make="SONY",
-        model="ZV-E10",
-        lens="E PZ 16-50mm F3.5-5.6 OSS",
-    )
-    assert decode.read(folder / "a330_arw1_lossless.arw").exposure.utc_offset is None
-
-
-@FRAMES
-@pytest.mark.parametrize(
-    "name",
-    ["zv-e10_arw2_lossy.arw", "zv-e10_lossless_ljpeg_tiles.arw", "a330_arw1_lossless.arw", "sky_asi224mc_1069.ARW"],
-)
-@pytest.mark.parametrize("kind", ["half", "last 64 kB", "last byte", "zeros", "hole", "copy"])
-def test_damaged_camera_files_are_refused(read: Read, name: str, kind: str) -> None:
-    data = bytearray((Path(os.environ["ARWATCH_FRAMES"]) / name).read_bytes())
-    raw = tables.raw_image(io.BytesIO(data), len(data))
-    assert raw is not None
-    start, middle = min(raw.pieces)[0], (min(raw.pieces)[0] + raw.end) // 2
-    match kind:
-        case "half" | "last 64 kB" | "last byte":
-            with pytest.raises(IncompleteError):
-                read(bytes(data[: {"half": middle, "last 64 kB": -65536, "last byte": -1}[kind]]))
-            return
-        case "zeros":
-            data[middle:] = bytes(len(data) - middle)
-        case "hole":
-            hole(middle + 777, 4096)(data)
-        case "copy":
-            copy(start + 10_240, middle + (start - middle) % 16, 4096)(data)
-    with pytest.raises(DamagedError):
-        read(bytes(data))

@@ -25,7 +25,7 @@ from arwatch.platform.fs import look
 from arwatch.process.run import process
 from arwatch.settings import Output, Settings
 from arwatch.simulate import Scene, camera
-from arwatch.telling.log import EVENTS
+from arwatch.telling.events import EVENTS
 from fits_support import ORIGIN, settings_for, tiny
 
 REPOSITORY = Path(__file__).parents[1]

@@ -1,7 +1,10 @@
 """Figures: one value, and what is derived from its fields."""
 
 import re
+import time
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +33,28 @@ def test_people_read_a_few_of_them():
     assert line(FULL) == "R 812±9 G 1404±12 B 963±10"
     assert line(FULL, status=True) == "R 812 G 1404 B 963"
     assert line(Figures(green_level=5.0)) == "G 5"
+
+
+@pytest.mark.parametrize(
+    ("room", "shown"),
+    [
+        (0, "R 812±9 G 1404±12 B 963±10"),
+        (31, "120s R 812±9 G 1404±12 B 963±10"),
+        (38, "120s R 812±9 G 1404±12 B 963±10"),
+        (39, "120s ISO1600 R 812±9 G 1404±12 B 963±10"),
+        (48, "21:15:07 120s ISO1600 R 812±9 G 1404±12 B 963±10"),
+    ],
+)
+def test_where_there_is_room_they_read_more(room, shown):
+    assert line(replace(FULL, taken="2024-08-12T21:15:07.250"), room=room) == shown
+
+
+def test_people_read_the_time_of_their_own_clocks(monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        assert line(replace(FULL, iso=None), room=80).startswith("23:15:07 120s ")
+    time.tzset()
 
 
 @given(st.builds(Figures, red_level=st.none() | st.floats(-1e5, 1e5), iso=st.none() | st.integers(0, 10**7)))

@@ -197,6 +197,7 @@ def test_provenance_tells_source_recipe_and_figures(path: Path, night: Made) -> 
     found = fitsfile.provenance(path)
     assert found == fitsfile.Provenance(
         name="DSC00001.ARW",
+        path=ORIGIN.source.path,
         size=ORIGIN.source.size,
         mtime_ns=ORIGIN.source.mtime_ns,
         fingerprint="c0ffee",

@@ -18,11 +18,12 @@ import pytest
 from watchdog.observers.api import EventEmitter
 
 from arwatch.daemon import lease
-from arwatch.daemon.folder import Scanned, Sighted, Vanished, WatchedFolder
-from arwatch.daemon.place import Broke, Missing, OutputMissing, Place, Present
+from arwatch.daemon.folder import Scanned, Sighted, Unwatched, Vanished, WatchedFolder
+from arwatch.daemon.place import Broke, Missing, OutputFound, Place, Present
 from arwatch.daemon.settle import Waiting
 from arwatch.daemon.watch import trouble
 from arwatch.model.job import Look, Source
+from arwatch.platform import fs
 from arwatch.platform.fs import belongs_on_a_disk_that_is_away, file_system, look, mount_point, scan
 from arwatch.settings import Watch
 from arwatch.simulate import Scene, arw_bytes, render
@@ -78,7 +79,7 @@ def running(place):
 
 def folder_thread(folder, posted, **settings):
     wanted = {"observer": "native", "recursive": True, "settle_s": 0.05, "rescan_s": 3600.0} | settings
-    return WatchedFolder(folder, Watch(folders=(str(folder),), **wanted), SUFFIX, posted)
+    return WatchedFolder(folder, Watch(folders=(str(folder),), **wanted), SUFFIX, posted, holder=os.getpid())
 
 
 @pytest.fixture(params=["native", "polling"])
@@ -182,12 +183,12 @@ def test_a_folder_that_another_daemon_has_is_not_watched(tmp_path):
     )
     holder.stdout.readline()
     with running(folder_thread(tmp_path, posted)) as thread:
-        assert "is watched already" in posted.wait(Missing).why
-        assert "is watched already" in thread.refused
+        missing = posted.wait(Missing)
+        assert "is watched already" in missing.why
+        assert missing.leased
         holder.communicate(b"\n")
         check_soon(thread)
         posted.wait(Present)
-        assert thread.refused is None
 
 
 HOLD = "from pathlib import Path; from arwatch.daemon import lease; lease.acquire"
@@ -289,14 +290,15 @@ def test_how_long_a_file_system_is_silent_is_known(tmp_path):
         assert done.wait(PATIENCE_S)
 
 
-def test_an_output_that_is_gone_is_told(tmp_path):
+def test_outputs_are_looked_for(tmp_path):
     posted, frame, output = Posted(), tmp_path / "a.ARW", tmp_path / "a.fits"
     output.write_bytes(b"123")
     with running(Place(tmp_path, posted)) as place:
-        place.check_output(frame, Look(1, 1), output, 3)
-        place.check_output(frame, Look(2, 2), output, 4)
-        place.check_output(frame, Look(3, 3), tmp_path / "none.fits", 3)
-        assert [news.look.size for news in posted.wait(OutputMissing, count=2)] == [2, 3]
+        place.look_for_output(frame, Look(1, 1), output)
+        place.look_for_output(frame, Look(2, 2), tmp_path / "none.fits")
+        first, second = posted.wait(OutputFound, count=2)
+    assert first == OutputFound(frame, Look(1, 1), look(output))
+    assert second == OutputFound(frame, Look(2, 2), None)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="another account can be taken on by root only")
@@ -404,3 +406,25 @@ def test_fstab_tells_where_a_disk_belongs(tmp_path):
     assert not belongs_on_a_disk_that_is_away(tmp_path / "my", table)
     assert not belongs_on_a_disk_that_is_away(Path("/proc/self"), table)
     assert not belongs_on_a_disk_that_is_away(tmp_path, tmp_path / "none")
+
+
+def test_frames_in_subfolders_that_nobody_watches_are_told_once(tmp_path):
+    for place in ("a/b", "c", ".hidden"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "1.ARW").write_bytes(FRAME)
+    (tmp_path / "c" / "2.ARW").write_bytes(FRAME)
+    posted = Posted()
+    with running(folder_thread(tmp_path, posted, recursive=False)) as folder:
+        found = posted.wait(Unwatched)
+        assert found.facts()["reason"].startswith("3 frames in 2 subfolders are not watched: --recursive or")
+        folder.scan_soon(careful=True)
+        posted.wait(Scanned, 2)
+    assert sum(isinstance(news, Unwatched) for news in posted.news) == 1
+
+
+def test_more_files_than_anybody_wants_to_wait_for_are_not_all_counted(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    for number in range(10):
+        (tmp_path / "a" / f"{number}.ARW").touch()
+    monkeypatch.setattr(fs, "MOST_ENTRIES", 5)
+    assert str(fs.count_below(tmp_path, lambda name: name.endswith(".ARW"))) == "at least 4 frames in 1 subfolder"

@@ -2,6 +2,8 @@ import subprocess
 import sys
 
 import arwatch
+from arwatch import settings, sky
+from arwatch.output import fits
 
 HEAVY = ["astropy", "numba", "numpy", "photutils", "rawpy", "scipy", "tifffile"]
 
@@ -13,5 +15,7 @@ def test_the_long_lived_process_stays_light():
 
 
 def test_public_names_are_found_where_they_are_promised():
-    for name in arwatch.__all__:
-        assert getattr(arwatch, name) is not None
+    homes = {"Background": settings, "BandModel": sky, "Subtraction": sky, "open": fits, "subtract_background": sky}
+    assert set(arwatch.__all__) == set(homes)
+    for name, home in homes.items():
+        assert getattr(arwatch, name) is getattr(home, name)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,16 +16,13 @@ from arwatch.commands.install.steps import Steps
 from arwatch.commands.install.unitfiles import DropIn, command, hidden, installation, packaged, quoted, signed, unedited
 from arwatch.errors import ArwatchError
 from arwatch.settings import Settings
+from fits_support import need_tool
 
 UNITS = ("arwatch.service", "arwatch@.service", "arwatch-user.service")
 
 
 def _analyze(*words: str) -> str:
-    if shutil.which("systemd-analyze") is None:
-        if os.environ.get("ARWATCH_REQUIRE_TOOLS") == "1":
-            pytest.fail("systemd-analyze is not installed")
-        pytest.skip("systemd-analyze is not installed")
-    done = subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, check=False)
+    done = subprocess.run([need_tool("systemd-analyze"), *words], capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
 
@@ -174,8 +170,7 @@ def test_hidden_parts_of_the_installation_are_bound_in(tmp_path: Path) -> None:
 
 
 def test_only_disks_that_the_machine_needs_are_required(tmp_path: Path) -> None:
-    if shutil.which("systemd-escape") is None:
-        pytest.skip("systemd-escape is not installed")
+    need_tool("systemd-escape")
     fstab = tmp_path / "fstab"
     fstab.write_text(
         "# /dev/sdz /mnt/old ext4 nofail 0 0\nUUID=1 / ext4 defaults 0 1\nUUID=2 /data ext4 defaults 0 2\n"
@@ -200,8 +195,7 @@ def test_a_users_drop_in_says_only_where_arwatch_is(tmp_path: Path) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    if shutil.which("systemctl") is None:
-        pytest.skip("systemctl is not installed")
+    need_tool("systemctl")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     return tmp_path
 

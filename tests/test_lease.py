@@ -2,6 +2,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -38,10 +39,17 @@ def test_a_live_process_keeps_its_lease(tmp_path, other):
         lease.acquire(tmp_path)
 
 
+def holder(folder):
+    """Give the process id that the folder's lease names."""
+    return json.loads((folder / lease.NAME).read_bytes())["pid"]
+
+
 def test_a_killed_process_leaves_nothing_to_wait_for(tmp_path, other):
+    assert holder(tmp_path) == other.pid
     other.kill()
     other.wait()
     lease.acquire(tmp_path)
+    assert holder(tmp_path) == os.getpid()
 
 
 @pytest.mark.usefixtures("other")
@@ -54,6 +62,7 @@ def test_another_s_lease_is_not_given_back(tmp_path):
 def test_ours_can_be_renewed_and_given_back(tmp_path):
     lease.acquire(tmp_path)
     lease.acquire(tmp_path)
+    assert holder(tmp_path) == os.getpid()
     lease.release(tmp_path)
     assert not (tmp_path / lease.NAME).exists()
 
@@ -62,6 +71,7 @@ def test_ours_can_be_renewed_and_given_back(tmp_path):
 def test_a_broken_file_holds_nobody_up(tmp_path, content):
     (tmp_path / lease.NAME).write_bytes(content)
     lease.acquire(tmp_path)
+    assert holder(tmp_path) == os.getpid()
 
 
 @pytest.mark.parametrize(("age_s", "held"), [(0.0, True), (lease.BELIEVED_S + 60.0, False)])
@@ -75,14 +85,16 @@ def test_another_host_is_believed_as_long_as_it_renews(tmp_path, age_s, held):
             lease.acquire(tmp_path)
     else:
         lease.acquire(tmp_path)
+        assert holder(tmp_path) == os.getpid()
 
 
 def test_a_power_cut_leaves_nothing_to_wait_for(tmp_path, monkeypatch):
     lease.acquire(tmp_path)
-    mine = lease._myself() | {"machine": "m"}
-    monkeypatch.setattr(lease, "_myself", lambda: mine)
+    mine = lease._holder(os.getpid()) | {"machine": "m"}
+    monkeypatch.setattr(lease, "_holder", lambda _pid: mine)
     (tmp_path / lease.NAME).write_text(json.dumps(mine | {"boot": "the one before"}))
     lease.acquire(tmp_path)
+    assert json.loads((tmp_path / lease.NAME).read_bytes()) == mine
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
@@ -137,3 +149,19 @@ def test_a_file_system_without_locks_costs_no_descriptors(tmp_path, monkeypatch)
     with pytest.raises(OSError, match="No locks"):
         lease.acquire(tmp_path)
     assert psutil.Process().num_fds() <= before
+
+
+def test_anybody_can_ask_who_watches(tmp_path, other):
+    before = (tmp_path / lease.NAME).stat().st_mtime_ns
+    assert re.fullmatch(rf"arwatch process {other.pid} on \S+", lease.watcher(tmp_path))
+    assert (tmp_path / lease.NAME).stat().st_mtime_ns == before
+    other.kill()
+    other.wait()
+    assert lease.watcher(tmp_path) is None
+
+
+def test_nobody_watches_what_is_not_there_or_is_no_lease(tmp_path):
+    assert lease.watcher(tmp_path / "none") is None
+    os.mkfifo(tmp_path / lease.NAME)
+    assert lease.watcher(tmp_path) is None
+    assert lease.watcher(tmp_path / lease.NAME) is None

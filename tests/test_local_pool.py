@@ -9,7 +9,7 @@ from multiprocessing.connection import wait
 import pytest
 
 from arwatch.errors import FailureCode
-from arwatch.model.job import Job, Source
+from arwatch.model.job import Job, Replace, Source
 from arwatch.model.outcome import Failed, Skipped, Written
 from arwatch.platform import paths
 from arwatch.platform.fs import look
@@ -20,6 +20,7 @@ from arwatch.work.pool import Done, Lost
 from arwatch.work.worker import Ready
 
 PATIENCE_S = 60.0
+AGAIN = Replace(current=True)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def jobs(tmp_path_factory):
         (path,) = camera(folder, frames=1, scene=Scene(height=height, width=width, stars=5))
         seen = look(path)
         source = Source(path, seen.size, seen.mtime_ns)
-        made.append(Job(source=source, output=folder / "out.fits", root=folder, settings=Settings(), force=True))
+        made.append(Job(source=source, output=folder / "out.fits", root=folder, settings=Settings(), replace=AGAIN))
     return made
 
 

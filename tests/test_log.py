@@ -1,3 +1,5 @@
+"""The log as its callers know it: which sinks there are, and that none of them can end a night."""
+
 import contextlib
 import io
 import json
@@ -7,25 +9,11 @@ from datetime import datetime
 import pytest
 
 from arwatch.settings import Log as LogSettings
-from arwatch.telling.log import ConsoleRenderer, Log, Patient
-from arwatch.telling.text import printable
-
-WRITTEN = {
-    "frame": "DSC00001.ARW",
-    "path": "/captures/DSC00001.ARW",
-    "output": "/captures/DSC00001.bkg_subtracted.fits",
-    "red_level": 812.31,
-    "red_noise": 9.1,
-    "green_level": 1404.2,
-    "green_noise": 12.4,
-    "blue_level": 963.0,
-    "blue_noise": 10.0,
-    "decode_s": 0.31,
-    "subtract_s": 0.52,
-    "write_s": 0.2,
-    "since_complete_s": 3.2,
-    "waiting": 3,
-}
+from arwatch.telling import sinks
+from arwatch.telling.log import Log
+from arwatch.telling.patient import Patient
+from telling_support import WRITTEN
+from terminals import shown
 
 
 class Terminal(io.StringIO):
@@ -49,10 +37,11 @@ def test_json_is_one_object_a_line_with_utc_time():
     assert datetime.fromisoformat(event["time"]).utcoffset().total_seconds() == 0
 
 
-def test_the_console_line_fits_a_terminal_of_80_columns():
-    text = line("console", "frame.written", **WRITTEN)
-    assert text[8:] == " frame.written   DSC00001.ARW R 812±9 G 1404±12 B 963±10 1.0s 3 wait\n"
-    assert len(text) <= 80
+def test_json_keeps_every_event_and_a_reason_of_several_lines_on_one():
+    for event in ("frame.seen", "frame.settled", "service.reload_failed"):
+        text = line("json", event, reason="one\ntwo")
+        assert text.count("\n") == 1
+        assert json.loads(text)["reason"] == "one\ntwo"
 
 
 @pytest.mark.parametrize(("stream", "is_json"), [(io.StringIO, True), (Terminal, False)])
@@ -77,18 +66,21 @@ def test_the_journal_gets_a_priority(monkeypatch, tmp_path, event, prefix):
     assert ours.startswith(prefix)
 
 
-def test_only_terminals_get_colour(monkeypatch):
+@pytest.mark.parametrize(
+    ("environment", "has_colour"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_only_terminals_that_may_get_colour(monkeypatch, environment, has_colour):
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert "\x1b[31m" in line("console", "frame.failed", Terminal(), frame="a", reason="b")
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert ("\x1b[31m" in line("console", "frame.failed", Terminal(), frame="a", reason="b")) is has_colour
     assert "\x1b" not in line("console", "frame.failed", frame="a", reason="b")
 
 
 def test_a_name_cannot_steer_the_terminal():
     text = line("console", "frame.failed", Terminal(), frame="a\x1b[2J\n\udcff.ARW", reason="x\x07y")
-    assert text.count("\x1b") == 2, "only our own colour"
-    assert text.count("\n") == 1
-    assert r"a\x1b[2J\n\udcff.ARW" in text
-    assert r"x\x07y" in text
+    assert shown(text.replace("\n", "\r\n"))[1][9:] == r"frame.failed  ✗ a\x1b[2J\n\udcff.ARW · x\x07y"
 
 
 def test_undecodable_names_are_valid_json():
@@ -98,6 +90,11 @@ def test_undecodable_names_are_valid_json():
 def test_the_level_is_kept_to():
     assert line("json", "frame.written", level="warning", **WRITTEN) == ""
     assert line("json", "frame.failed", level="warning", reason="x")
+
+
+def test_people_see_the_steps_of_a_frame_only_if_they_ask_for_everything():
+    assert line("console", "frame.seen", frame="a.ARW") == ""
+    assert line("console", "frame.seen", level="debug", frame="a.ARW").endswith(" frame.seen      a.ARW\n")
 
 
 def test_an_event_that_is_not_on_the_list_is_a_mistake():
@@ -112,32 +109,34 @@ def test_a_closed_terminal_ends_nothing():
     log("frame.seen", frame="a")
 
 
-def test_long_names_are_shortened_for_people():
-    text = ConsoleRenderer(colour=False)(None, "", {"event": "frame.seen", "frame": "x" * 250 + ".ARW"})
-    assert len(text) <= 80
-    assert text.endswith(".ARW")
+def test_a_new_sink_is_a_line_and_one_that_fails_costs_only_its_own(monkeypatch):
+    taken = []
 
+    class Broken:
+        def take(self, event):
+            taken.append(event)
+            raise RuntimeError(event)
 
-def test_printable_leaves_ordinary_names_alone():
-    assert printable("Große Öse 星.ARW") == "Große Öse 星.ARW"
-
-
-def test_folders_are_named_as_people_write_them():
-    event = {"event": "service.started", "folder": ["/a/night", "/b"], "workers": 2}
-    assert ConsoleRenderer(colour=False)(None, "", event).endswith("/a/night,/b workers=2")
+    monkeypatch.setattr(sinks, "COUNTERS", (lambda _place: Broken(), lambda _place: None, *sinks.COUNTERS))
+    assert json.loads(line("json", "frame.gone", frame="a.ARW"))["frame"] == "a.ARW"
+    (event,) = taken
+    assert (event.name, event.level, dict(event.facts)) == ("frame.gone", "info", {"frame": "a.ARW"})
+    assert event.time.utcoffset().total_seconds() == 0
+    with pytest.raises(TypeError):
+        event.facts["frame"] = "b.ARW"
 
 
 def test_a_reader_that_stopped_holds_nobody_up():
     ours, theirs = os.pipe()
     log = Log(LogSettings(format="json"), Patient(theirs, "utf-8"))
     for _ in range(2000):  # more than a pipe holds
-        log("frame.seen", frame="a.ARW")
+        log("frame.skipped", frame="a.ARW")
     os.set_blocking(ours, False)
     with contextlib.suppress(BlockingIOError):  # it is empty
         while os.read(ours, 1 << 16):
             pass
-    log("frame.seen", frame="the next.ARW")
+    log("frame.skipped", frame="the next.ARW")
     assert b"the next.ARW" in os.read(ours, 1 << 16)
     os.close(ours)
-    log("frame.seen", frame="nobody hears of.ARW")
+    log("frame.skipped", frame="nobody hears of.ARW")
     os.close(theirs)

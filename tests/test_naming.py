@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arwatch.formats.names import is_frame
-from arwatch.output.naming import NAME_MAX, output_path
+from arwatch.output.naming import NAME_MAX, output_folder, output_names
 from arwatch.settings import Output
 
 SUFFIX = ".bkg_subtracted.fits"
@@ -37,8 +37,8 @@ def test_own_outputs_are_no_frames_whatever_the_patterns():
     assert not is_frame("a.bkg_subtracted.fits.fz", ["*"], SUFFIX)
 
 
-def nobody(_path):
-    return False
+def wanted(source, root, output):
+    return output_folder(source, root, output) / output_names(source, output)[0]
 
 
 @pytest.mark.parametrize(
@@ -53,23 +53,27 @@ def nobody(_path):
     ],
 )
 def test_output_names(source, output, expected):
-    assert output_path(Path(source), Path("/n"), output, nobody) == Path(expected)
+    assert wanted(Path(source), Path("/n"), output) == Path(expected)
 
 
-def test_a_taken_name_gets_letters_that_depend_on_the_frame():
-    owned = Path("/n/a.bkg_subtracted.fits")
+def test_further_names_depend_on_the_frame_s_path_and_content():
     first, second = (
-        output_path(Path(source), Path("/n"), Output(), lambda path: path == owned)
-        for source in ("/n/a.ARW", "/n/a.arw")
+        output_names(Path(source), Output(), fingerprint="c0ffee00") for source in ("/n/a.ARW", "/n/a.arw")
     )
-    assert len({owned, first, second}) == 3
-    assert output_path(Path("/n/a.arw"), Path("/n"), Output(), lambda path: path == owned) == second
+    assert first[0] == second[0] == f"a{SUFFIX}"
+    assert first[-1] == second[-1] == f"a~c0ffee00{SUFFIX}"
+    assert (first[1], second[1]) == (f"a~1c9c2e6e{SUFFIX}", f"a~b15901b4{SUFFIX}"), "as version 0.1 made them"
+
+
+def test_a_frame_found_over_a_link_gets_the_same_names():
+    names = output_names(Path("/link/a.ARW"), Output(), real=Path("/n/a.ARW"))
+    assert names[:2] == output_names(Path("/n/a.ARW"), Output())
+    assert output_names(Path("/link/a.ARW"), Output())[1] in names, "what version 0.1 made over the link"
 
 
 @given(st.binary(min_size=1, max_size=251).filter(lambda b: b"/" not in b and b"\0" not in b and b.strip(b".")))
 def test_any_name_that_a_file_can_have_gives_one_that_a_file_can_have(stem):
     source = Path("/n") / os.fsdecode(stem + b".ARW")
-    output = output_path(source, Path("/n"), Output(), nobody)
-    assert len(os.fsencode(output.name)) <= NAME_MAX
-    assert output.name.endswith(SUFFIX)
-    assert output.parent == source.parent
+    for name in output_names(source, Output(), fingerprint="c0ffee00"):
+        assert len(os.fsencode(name)) <= NAME_MAX
+        assert name.endswith(SUFFIX)

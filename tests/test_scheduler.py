@@ -11,6 +11,7 @@ from arwatch.ledger.store import Ledger
 from arwatch.model.figures import Figures
 from arwatch.model.job import Look
 from arwatch.model.outcome import Failed, Skipped, Unsettled, Written
+from arwatch.process.stages import recipe
 from arwatch.settings import Disk, Output, Settings, Workers
 from arwatch.work.happenings import Ended, Postponed, Returned, RoomAgain, RoomLow
 from arwatch.work.pool import Done, Lost
@@ -88,7 +89,7 @@ class Bench:
             self.pool,
             policy=policy(self.settings.workers),
             free=free,
-            clear_away=lambda _: None,
+            clear_away=lambda *_: None,
         )
         for number, frame in enumerate(frames):
             self.settle(frame, mtime_ns=number)
@@ -221,6 +222,34 @@ def test_outputs_of_all_folders_may_go_to_one():
     outputs = [job.output for job in bench.pool.jobs]
     assert [job.root for job in bench.pool.jobs] == [Path("/nowhere/fits")] * 2
     assert {output.parent for output in outputs} == {Path("/nowhere/fits")}
+
+
+def test_a_name_that_another_frame_has_got_is_given_to_no_other():
+    """As the ledger has it, without a look at the disk: its output may have been moved away."""
+    bench = Bench(NIGHT / "a.ARW", CARD / "a.ARW", CARD / "b.ARW", output=Output(folder="/nowhere/fits"))
+    bench.turn()
+    given_away = [bench.pool.jobs[0].given_away]
+    for _ in range(2):
+        bench.end(written)
+        given_away.append(bench.pool.jobs[0].given_away)
+    assert given_away == [False, True, False]
+
+
+def test_of_two_in_work_the_first_to_be_done_gets_the_name():
+    """They may be one frame, found over two paths."""
+    bench = Bench(NIGHT / "a.ARW", CARD / "a.ARW", workers=2, output=Output(folder="/nowhere/fits"))
+    bench.turn()
+    assert [job.given_away for job in bench.pool.jobs] == [False, False]
+
+
+def test_the_ledger_knows_where_the_output_is_and_what_it_was_made_with():
+    bench = Bench(NIGHT / "a", NIGHT / "b")
+    bench.turn()
+    bench.end(Written(output=NIGHT / "a~1.fits", size=1, figures=FIGURES))
+    bench.end(Skipped(output=NIGHT / "b~1.fits", size=1, reason="kept", recipe="older", outdated=True))
+    a, b = (bench.ledger.get(NIGHT / name) for name in "ab")
+    assert (a.output, a.recipe) == (NIGHT / "a~1.fits", recipe(bench.settings))
+    assert (b.output, b.recipe) == (NIGHT / "b~1.fits", "older")
 
 
 def test_another_pool_takes_over_when_the_frames_in_work_have_ended():

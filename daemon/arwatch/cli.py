@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from arwatch import __version__
-from arwatch.commands import about
+from arwatch.commands import about, services
 from arwatch.commands.mistakes import Commands
 from arwatch.commands.options import CONFIG, Moment, Size, in_force, say
 from arwatch.errors import SettingsError
@@ -50,17 +50,22 @@ RECURSIVE = click.option("--recursive", "-r", is_flag=True, help="Subfolders, to
 
 
 @main.command(short_help="Watch folders; frames become FITS files.")
-@click.argument("folders", nargs=-1, type=click.Path(path_type=Path, readable=False))
+@click.argument("folders", nargs=-1)  # no click.Path: it would ask a share that may not answer
 @CONFIG
 @RECURSIVE
 @click.option("--since", type=Moment(), help="Leave older frames alone: 20:30, yesterday, 2h, '2026-11-21 20:30'.")
 @click.option("--new-only", is_flag=True, help="Leave frames alone that are there already.")
-def run(folders: Sequence[Path], config: Path | None, since: float | None, *, recursive: bool, new_only: bool) -> None:
+def run(folders: Sequence[str], config: Path | None, since: float | None, *, recursive: bool, new_only: bool) -> None:
     """Watch FOLDERS until SIGTERM or Ctrl-C; frames become FITS files beside them.
 
-    Frames that are there already and have no up-to-date output are processed
-    too, except with --since or --new-only. Without FOLDERS, those of the
-    settings are watched.
+    Frames that are there already and have no output are processed, too, except
+    with --since or --new-only. Without FOLDERS, those of the settings are
+    watched.
+
+    Outputs that are missing are made. Those made with other settings are kept
+    (`arwatch process` renews them). An output belongs to one frame: another
+    frame's output, or a file that is not arwatch's, is never replaced unasked;
+    the new output gets a name of its own, and the log says so.
 
     \b
     Example: arwatch run ~/captures --new-only
@@ -72,7 +77,9 @@ def run(folders: Sequence[Path], config: Path | None, since: float | None, *, re
     from arwatch.telling.log import Log
 
     path = find(config)
-    changed: dict[str, object] = {"folders": tuple(str(folder.absolute()) for folder in folders)} if folders else {}
+    changed: dict[str, object] = (
+        {"folders": tuple(str(Path(folder).absolute()) for folder in folders)} if folders else {}
+    )
     changed |= {"recursive": True} if recursive else {}
 
     def read() -> Settings:
@@ -98,8 +105,15 @@ def run(folders: Sequence[Path], config: Path | None, since: float | None, *, re
 @RECURSIVE
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder for the FITS files.")
 @click.option("--force", is_flag=True, help="Process also where the output is up to date.")
-def process(paths: Sequence[Path], config: Path | None, output: Path | None, *, recursive: bool, force: bool) -> None:
+@click.option("--keep", is_flag=True, help="Keep outputs that were made with other settings.")
+@click.option("--overwrite", is_flag=True, help="Replace also files that are not the frame's own output.")
+def process(paths: Sequence[Path], config: Path | None, output: Path | None, **how: bool) -> None:
     """Process files and folders once; exit code 1 if any frame failed.
+
+    Outputs that are missing are made. Those made with other settings are
+    renewed (not with --keep). An output belongs to one frame: another frame's
+    output, or a file that is not arwatch's, is never replaced unasked
+    (--overwrite); the new output gets a name of its own, and the table says so.
 
     Of the settings, [watch] folders play no role here: only PATHS are
     processed.
@@ -107,20 +121,24 @@ def process(paths: Sequence[Path], config: Path | None, output: Path | None, *, 
     \b
     Example: arwatch process ~/captures/2026-11-21 DSC00001.ARW
     """
+    if how["force"] and how["keep"]:
+        raise click.UsageError("--force makes all outputs again, --keep keeps those made with other settings: give one")
     _load_ahead()
     from arwatch.commands import beside
     from arwatch.commands import process as process_frames
+    from arwatch.model.job import Replace
 
     settings, _ = in_force(config)
     in_file = settings
-    if recursive:
+    if how["recursive"]:
         settings = settings.model_copy(update={"watch": settings.watch.model_copy(update={"recursive": True})})
     if output:
         folder = {"folder": str(output.absolute())}
         settings = settings.model_copy(update={"output": settings.output.model_copy(update=folder)})
     found = process_frames.find(paths, settings)
     beside.refuse_watched(found, in_file, output)
-    failed = process_frames.process(found, settings, force=force)
+    replace = Replace(current=how["force"], outdated=not how["keep"], foreign=how["overwrite"])
+    failed = process_frames.process(found, settings, replace)
     process_frames.tell_left_out(paths, settings)
     sys.exit(1 if failed else 0)
 
@@ -247,60 +265,5 @@ def retry(paths: Sequence[Path], config: Path | None, *, everything: bool) -> No
     sys.exit(0 if everything or len(chosen) == len(paths) else 1)
 
 
-USER = click.option("--user", is_flag=True, help="The service of your own account, not the system's.")
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, do nothing.")
-
-
-@main.command()
-@USER
-@CONFIG
-@DRY_RUN
-def install_service(config: Path | None, *, user: bool, dry_run: bool) -> None:
-    """Install arwatch as a systemd service.
-
-    The settings are /etc/arwatch/arwatch.toml (with --user:
-    ~/.config/arwatch/arwatch.toml); they are made if there are none. Another
-    file there makes an instance: --config /etc/arwatch/north.toml makes
-    arwatch@north.
-
-    \b
-    Example: sudo arwatch install-service
-    """
-    from arwatch.commands.install import install
-
-    install.install(config, user=user, dry=dry_run)
-
-
-@main.command(short_help="Stop the systemd service and take it away.")
-@USER
-@CONFIG
-@DRY_RUN
-def uninstall_service(config: Path | None, *, user: bool, dry_run: bool) -> None:
-    """Stop the systemd service and take it away; settings and ledger stay.
-
-    \b
-    Example: sudo arwatch uninstall-service
-    """
-    from arwatch.commands.install import install
-
-    install.uninstall(config, user=user, dry=dry_run)
-
-
-@main.command()
-@USER
-@click.option("--unit", default="arwatch", show_default=True, help="Or an instance: arwatch@NAME.")
-@click.option("-n", "--lines", default=20, show_default=True, type=click.IntRange(0), help="Events of before.")
-@click.option("--no-follow", is_flag=True, help="End after these.")
-def logs(unit: str, lines: int, *, user: bool, no_follow: bool) -> None:
-    """Follow a service's journal in readable form.
-
-    \b
-    Example: arwatch logs -n 100
-    """
-    from arwatch.commands import logs as journal
-
-    sys.exit(journal.show(unit, user=user, lines=lines, follow=not no_follow))
-
-
-for _command in about.COMMANDS:
+for _command in (*services.COMMANDS, *about.COMMANDS):
     main.add_command(_command)

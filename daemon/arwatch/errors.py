@@ -132,3 +132,7 @@ class NoSpaceError(WriteError):
     """The output's file system is full."""
 
     code = FailureCode.NO_SPACE
+
+
+class NameTakenError(WriteError):
+    """Something lies under the output's name that must not be replaced."""

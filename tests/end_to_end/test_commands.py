@@ -1,6 +1,7 @@
 """Every command as a user types it."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -14,11 +15,11 @@ import pytest
 from astropy.io import fits
 
 from arwatch import __version__, formats
-from arwatch.simulate import Scene, camera
-from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch
+from arwatch.simulate import Scene, camera, render, write_arw
+from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch, daemon
 
-COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry"]
-COMMANDS += ["config", "status", "version", "install-completion"]
+COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry", "logs"]
+COMMANDS += ["config", "status", "version", "install-completion", "help"]
 SMALL = Scene(height=300, width=400, stars=20)
 
 
@@ -49,10 +50,11 @@ def test_help_has_an_example_and_fits_80_columns(command):
         (["run", "x", "--config", "/nonexistent.toml"], 78, "cannot be read"),
         (["process", "/nonexistent"], 1, "no such file or folder"),
         (["process", "."], 1, "no frame in this folder"),
+        (["process", ".", "--force", "--keep"], 2, "give one"),
         (["simulate", "x", "--size", "big"], 2, "is no size"),
         (["simulate", "/proc/x"], 1, "/proc/x"),
         (["restore", __file__], 1, "it is no FITS file"),
-        (["verify", __file__], 1, ""),
+        (["verify", __file__], 1, "is not a camera raw file"),
         (["process", "/dev/null"], 1, "no such file"),
         (["retry"], 2, "--all"),
         (["procces"], 2, "did you mean `arwatch process`?"),
@@ -73,12 +75,13 @@ def test_help_has_an_example_and_fits_80_columns(command):
 def test_mistakes_are_explained(tmp_path, args, code, says):
     done = arwatch(*args, cwd=tmp_path, env=os.environ | {"XDG_STATE_HOME": str(tmp_path / "state")})
     assert done.returncode == code
-    assert says in done.stdout + done.stderr
+    assert says in " ".join((done.stdout + done.stderr).split()), "lines are wrapped"
     assert "Traceback" not in done.stderr
 
 
 def test_the_list_of_commands_is_whole_sentences():
     commands = arwatch("--help").stdout.partition("Commands:")[2].splitlines()[1:]
+    assert {line.split()[0] for line in commands} == {*COMMANDS, "install-service", "uninstall-service"}
     assert all(line.endswith(".") and not line.endswith("..") for line in commands)
 
 
@@ -129,6 +132,44 @@ def test_process_then_skip_then_force(night):
     assert "2 written, 0 skipped, 0 failed" in arwatch("process", night, "--force").stdout
 
 
+def test_process_renews_what_was_made_with_other_settings_unless_told_to_keep_it(night, tmp_path):
+    config = tmp_path / "other.toml"
+    config.write_text("[background]\nbox_size = 50\n")
+    assert arwatch("process", night).returncode == 0
+    kept = arwatch("process", night, "--config", config, "--keep")
+    assert "0 written, 2 skipped, 0 failed" in kept.stdout
+    renewed = arwatch("process", night, "--config", config)
+    assert "2 written, 0 skipped, 0 failed" in renewed.stdout
+    assert renewed.stdout.count("(renewed)") == 2
+    assert len(list(night.glob("*.fits"))) == 2
+
+
+def test_a_file_of_the_user_s_is_replaced_on_request_only(night):
+    (night / "DSC00001.bkg_subtracted.fits").write_text("mine")
+    first = arwatch("process", night)
+    assert "is not arwatch's" in " ".join(first.stdout.split())
+    assert (night / "DSC00001.bkg_subtracted.fits").read_text() == "mine"
+    for output in night.glob("*~*.fits"):
+        output.unlink()
+    assert "1 written, 1 skipped, 0 failed" in arwatch("process", night, "--overwrite").stdout
+    assert len(list(night.glob("*.fits"))) == 2
+
+
+def test_two_cards_and_one_output_folder(tmp_path):
+    """Both hold DSC00001.ARW: the second one's output gets a name of its own. A folder given twice is one folder."""
+    config = tmp_path / "a.toml"
+    config.write_text(f'[output]\nfolder = "{tmp_path}/out"\n')
+    for number, card in enumerate(("A", "B")):
+        (tmp_path / card).mkdir()
+        write_arw(tmp_path / card / "DSC00001.ARW", render(SMALL, number).mosaic)
+        done = arwatch("process", tmp_path / card, "--config", config)
+        assert done.returncode == 0, done.stdout
+    assert "belongs to another frame" in " ".join(done.stdout.split())
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    again = arwatch("process", tmp_path / "A", tmp_path / "A" / ".." / "A", tmp_path / "A", "--config", config)
+    assert "0 written, 1 skipped, 0 failed" in again.stdout
+
+
 def test_process_goes_on_after_a_bad_frame(night):
     (night / "DSC00000.ARW").write_text("no picture")
     done = arwatch("process", night)
@@ -163,6 +204,134 @@ def test_simulate_writes_what_was_asked_for(tmp_path):
         "DSC00002.ARW",
         "DSC00002.truth.npz",
     ]
+
+
+def test_rows_are_in_the_order_of_the_frames_and_there_is_no_empty_table(night):
+    write_arw(night / "DSC00000.ARW", render(SMALL).mosaic)
+    os.utime(night / "DSC00000.ARW")  # the newest
+    done = arwatch("process", night)
+    rows = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("DSC")]
+    assert rows == ["DSC00001.ARW", "DSC00002.ARW", "DSC00000.ARW"]
+    assert re.search(
+        r"^3 written, 0 skipped, 0 failed in [\d.]+ s, [\d.]+ s a frame; [\d.]+ s to start$", done.stdout, re.MULTILINE
+    )
+    for number in range(3, 70):
+        (night / f"DSC{number:05}.ARW").hardlink_to(night / "DSC00001.ARW")
+    arwatch("process", night)
+    assert "sky R" not in arwatch("process", night).stdout
+
+
+def test_process_says_what_it_left_out_in_subfolders(night):
+    list(camera(night / "below", frames=1, scene=SMALL))
+    done = arwatch("process", night)
+    assert done.returncode == 0
+    assert f"1 frame in 1 subfolder of {night} were left out: add --recursive" in done.stderr
+    done = arwatch("process", "--recursive", night)
+    assert "1 written, 2 skipped" in done.stdout
+    assert done.stderr == ""
+
+
+def test_the_outputs_of_a_folder_are_restored_by_one_command(night):
+    assert arwatch("process", night).returncode == 0
+    done = arwatch("restore", night)
+    assert done.returncode == 0, done.stderr
+    assert [Path(line).name for line in done.stdout.splitlines()] == [
+        f"DSC0000{n}.bkg_subtracted.raw.fits" for n in (1, 2)
+    ]
+    again = arwatch("restore", night)
+    assert (again.returncode, again.stdout) == (0, "")
+    assert "2 of 2 exist already and were kept: --force replaces them" in again.stderr
+    assert arwatch("restore", night, "-o", night / "raw").returncode == 0
+    assert len(list((night / "raw").iterdir())) == 2
+
+
+# -- settings --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(tmp_path):
+    """The environment of a user with nothing but a settings file."""
+    config = tmp_path / "config" / "arwatch" / "arwatch.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[watch]\nfolders = ["{tmp_path}/watched"]\nsettle_s = 0.3\n')
+    names = {"XDG_CONFIG_HOME": "config", "XDG_STATE_HOME": "state", "HOME": "."}
+    environment = os.environ | {name: str(tmp_path / place) for name, place in names.items()}
+    environment.pop("ARWATCH_CONFIG", None)
+    return config, environment
+
+
+def test_commands_find_the_user_s_settings_and_name_them(home, night):
+    config, environment = home
+    shown = arwatch("config", "--show", env=environment).stdout
+    assert shown.startswith(f"# settings: {config}\n")
+    assert tomllib.loads(shown)["watch"]["folders"] == [f"{config.parents[2]}/watched"]
+    assert re.search(r"^settle_s = 0.3 +# file$", shown, re.MULTILINE)
+    assert re.search(r"^rescan_s = 60.0 +# default$", shown, re.MULTILINE)
+    assert f"ok   settings     {config} is valid" in arwatch("check", env=environment).stdout
+    assert f"{config.parents[2]}/watched: is not there" in arwatch("status", env=environment).stdout
+    assert f"with {config} yet" in arwatch("retry", "--all", env=environment).stderr
+    # the folders in the settings are not what was asked for here
+    assert "2 written" in arwatch("process", night, env=environment).stdout
+    other = config.with_name("other.toml")
+    other.write_text("")
+    for named in ({"args": ["--config", other]}, {"ARWATCH_CONFIG": str(other)}):
+        args = named.pop("args", [])
+        assert arwatch("config", "--show", *args, env=environment | named).stdout.startswith(f"# settings: {other}\n")
+
+
+def test_the_default_settings_can_be_begun_with():
+    printed = arwatch("config").stdout
+    assert printed == (Path(__file__).parents[2] / "config.example.toml").read_text(encoding="utf-8")
+
+
+# -- beside a daemon -------------------------------------------------------------------------------------------
+
+
+def test_process_does_not_work_against_a_daemon(night, tmp_path):
+    with daemon(tmp_path, night) as running:
+        assert running.named("service.started")[0]["settings"] == str(tmp_path / "arwatch.toml")
+        running.wait_for("frame.written", 2)
+        done = arwatch("process", night)
+        assert done.returncode == 1
+        assert f"{night} is watched by arwatch process {running.process.pid} on " in done.stderr
+        assert "--output DIR" in done.stderr
+        assert arwatch("process", night, "--output", night).returncode == 1, "that is where it writes, too"
+        assert "2 written" in arwatch("process", night, "--output", tmp_path / "mine").stdout
+        assert arwatch("status", night).returncode == 0
+        assert running.stop() == 0
+    done = arwatch("status", night)
+    assert done.returncode == 3
+    assert "is not watched" in done.stdout
+
+
+def test_a_run_leaves_alone_what_was_there_before(night, tmp_path):
+    list(camera(night / "below", frames=1, scene=SMALL))
+    with daemon(tmp_path, night, "--new-only") as running:
+        (scanned,) = running.wait_for("watch.scanned")
+        assert (scanned["waiting"], scanned["left_alone"]) == (0, 2)
+        assert "--recursive" in running.wait_for("watch.subfolders")[0]["reason"]
+        write_arw(night / "new.ARW", render(SMALL).mosaic)
+        running.wait_for("frame.written", frame="new.ARW")
+        assert running.stop() == 0
+    assert [path.name for path in night.glob("*.fits")] == ["new.bkg_subtracted.fits"]
+    with daemon(tmp_path, night, "--recursive") as running:
+        (scanned,) = running.wait_for("watch.scanned")
+        assert scanned["waiting"] == 3
+        running.wait_for("frame.written", 3)
+        assert running.stop() == 0
+
+
+def test_the_demo_replaces_nothing_of_the_user_s(tmp_path):
+    mine = {name: tmp_path / name for name in ("arwatch.toml", "captures/DSC00001.ARW")}
+    for path in mine.values():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    done = arwatch("demo", "--frames", 1, "--size", "300x400", "--folder", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 written, 0 skipped, 0 failed in" in done.stdout
+    assert f"all of it may be deleted: {tmp_path}/arwatch-demo" in done.stdout
+    assert {path.read_text() for path in mine.values()} == {"mine"}
+    assert {path.name for path in tmp_path.iterdir()} == {"arwatch.toml", "captures", "arwatch-demo"}
 
 
 def test_demo_shows_the_main_job(tmp_path):

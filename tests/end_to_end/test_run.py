@@ -4,7 +4,8 @@ import os
 import shutil
 import signal
 import threading
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from astropy.io import fits
 from arwatch import formats
 from arwatch.simulate import Scene, arw_bytes, camera, render, write_arw
 from arwatch.sky.reference import subtract_background_reference
-from end_to_end.programs import daemon
+from end_to_end.programs import arwatch, daemon
 
 SMALL = Scene(height=300, width=400, stars=20)
 FRAMES = os.environ.get("ARWATCH_FRAMES")
@@ -95,24 +96,93 @@ def test_sigterm_in_the_middle_of_a_frame_finishes_it(tmp_path):
     assert all(output_of(night / name).exists() for name in ("a.ARW", "b.ARW"))
 
 
-def test_a_restart_does_nothing_twice_and_new_settings_renew(tmp_path):
+OTHER_METHOD = "[background]\nbox_size = 50\n"
+
+
+def frame_events(running):
+    return [event["event"] for event in running.events if event["event"].startswith("frame.")]
+
+
+def test_a_restart_does_nothing_twice_and_keeps_what_was_made_with_other_settings(tmp_path):
     night = tmp_path / "night"
-    list(camera(night, frames=2, scene=SMALL))
+    list(camera(night, frames=3, scene=SMALL))
     with daemon(tmp_path, night) as running:
-        running.wait_for("frame.written", count=2)
+        running.wait_for("frame.written", count=3)
         running.stop()
     with daemon(tmp_path, night) as running:
         running.wait_for("service.ready")
         assert running.stop() == 0
-    assert not [event for event in running.events if event["event"].startswith("frame.")]
-    with daemon(tmp_path, night, settings="[background]\nbox_size = 50\n") as running:
-        running.wait_for("frame.written", count=2)
+    assert (frame_events(running), running.named("outputs.kept")) == ([], [])
+    output_of(night / "DSC00003.ARW").unlink()
+    before = {path: path.read_bytes() for path in night.glob("*.fits")}
+    with daemon(tmp_path, night, settings=OTHER_METHOD) as running:
+        (kept,) = running.wait_for("outputs.kept")
+        running.wait_for("frame.written")
         running.stop()
+    assert kept["frames"] == 2
+    assert f"arwatch process {night}" in kept["reason"]
+    assert [event["frame"] for event in running.named("frame.written")] == ["DSC00003.ARW"]
+    assert {path: path.read_bytes() for path in before} == before
     shutil.rmtree(tmp_path / "state")
-    with daemon(tmp_path, night, settings="[background]\nbox_size = 50\n") as running:
-        running.wait_for("frame.skipped", count=2)
+    with daemon(tmp_path, night, settings=OTHER_METHOD) as running:
+        (kept,) = running.wait_for("outputs.kept")
+        running.wait_for("frame.skipped", count=3)
         running.stop()
     assert running.named("ledger.created")
+    assert (kept["frames"], len(running.named("outputs.kept"))) == (2, 1)
+
+
+def test_what_a_reload_makes_outdated_is_kept_told_once_and_renewed_by_process(tmp_path):
+    night, config = tmp_path / "night", tmp_path / "arwatch.toml"
+    list(camera(night, frames=2, scene=SMALL))
+    with daemon(tmp_path, night) as running:
+        running.wait_for("frame.written", count=2)
+        config.write_text(config.read_text() + OTHER_METHOD)
+        running.process.send_signal(signal.SIGHUP)
+        (kept,) = running.wait_for("outputs.kept")
+        assert kept["frames"] == 2
+        list(camera(night, frames=1, scene=SMALL))
+        running.wait_for("frame.written", count=3)
+        running.stop()
+    assert len(running.named("outputs.kept")) == 1
+    done = arwatch("process", night, "--config", config, "--keep")
+    assert "0 written, 3 skipped" in done.stdout
+    assert "other settings" in " ".join(done.stdout.split())
+    done = arwatch("process", night, "--config", config)
+    assert "2 written, 1 skipped" in done.stdout
+    assert done.stdout.count("(renewed)") == 2
+    with daemon(tmp_path, night, settings=OTHER_METHOD) as running:
+        running.wait_for("frame.skipped", count=2)  # the ledger hears of it
+        running.stop()
+    with daemon(tmp_path, night, settings=OTHER_METHOD) as running:
+        running.stop()
+    assert (frame_events(running), running.named("outputs.kept")) == ([], [])
+
+
+def test_what_lies_under_an_output_s_name_and_is_not_the_frame_s_is_left_alone(tmp_path):
+    """The counter begins again after the first frame was moved away; a notebook has written another one's name."""
+    night, archive = tmp_path / "night", tmp_path / "archive"
+    night.mkdir()
+    archive.mkdir()
+    path, other = night / "DSC00001.ARW", night / "DSC00002.ARW"
+    fits.PrimaryHDU(np.ones((4, 4))).writeto(output_of(other))
+    notebook_s = output_of(other).read_bytes()
+    with daemon(tmp_path, night) as running:
+        write_arw(path, render(SMALL).mosaic, SMALL.exposure)
+        running.wait_for("frame.written")
+        path.rename(archive / path.name)
+        later = replace(SMALL.exposure, taken=SMALL.exposure.taken + timedelta(days=30))
+        write_arw(path, render(SMALL, 2).mosaic, later)
+        write_arw(other, render(SMALL, 3).mosaic, later)
+        events = running.wait_for("frame.written", count=3)
+        running.stop()
+    told = {event["frame"]: event for event in events}
+    assert told[path.name]["reason"].startswith(f"{output_of(path).name} belongs to another frame: this is ")
+    assert told[other.name]["reason"].startswith(f"{output_of(other).name} is not arwatch's: this is ")
+    assert output_of(other).read_bytes() == notebook_s
+    assert_equals_reference(archive / path.name, output_of(path))
+    for frame in (path, other):
+        assert_equals_reference(frame, told[frame.name]["output"])
 
 
 def test_an_idle_daemon_stops_at_once(tmp_path):

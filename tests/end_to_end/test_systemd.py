@@ -185,7 +185,9 @@ def test_the_process_may_do_little(night: Night) -> None:
         assert facts["Seccomp"] == "2"
         assert int(facts["CapEff"], 16) == int(facts["CapBnd"], 16) == 0
         within = ["nsenter", "-t", pid, "-m", "-n"]
-        assert "Read-only" in night.lab.run(*within, "touch", "/etc/x", "/srv/x", "/home/anna/x", check=False)
+        for place in ("/etc/x", "/srv/x"):
+            assert "Read-only" in night.lab.run(*within, "touch", place, check=False), place
+        assert night.lab.run(*within, "ls", "-A", "/home/anna").splitlines() == [HOME.name]
         assert len(night.lab.run(*within, "cat", "/proc/self/net/dev").splitlines()) == 3  # heading and lo
 
 
@@ -203,8 +205,27 @@ def test_frames_become_fits_and_journal_entries(night: Night) -> None:
     assert '"info"' not in warnings
     assert "\x1b" not in night.lab.journal("arwatch", "--output=export")
     shown = night.lab.run(arwatch_command(), "logs", "--no-follow", "-n", "100")
-    assert re.search(rf"^\d\d:\d\d:\d\d frame.written   {names[0]} R \d+±\d+ ", shown, re.MULTILINE)
+    assert re.search(rf"^\d\d:\d\d:\d\d frame.written   {names[0]} .*R \d+±\d+ ", shown, re.MULTILINE)
     assert re.search(r"^\d\d:\d\d:\d\d systemd +Started arwatch", shown, re.MULTILINE)
+
+
+def test_logs_shows_what_is_asked_for_and_follows(night: Night) -> None:
+    logs = [arwatch_command(), "logs"]
+    shown = night.lab.run(*logs, "--no-follow", "--since", "yesterday", "-p", "warning")
+    assert re.search(r"^\d\d:\d\d:\d\d watch.lost    ! ", shown, re.MULTILINE)  # the stick
+    assert "frame.written" not in shown
+    assert "nothing of arwatch.service matches" in night.lab.run(*logs, "--no-follow", "--since", "tomorrow")
+    assert night.lab.run(*logs, "--since", "tomorow", check=False).startswith("arwatch: Failed to parse timestamp")
+    assert "systemctl status dream.service" in night.lab.run(*logs, "--unit", "dream", check=False)
+    follower = night.lab.run("sh", "-c", f"{arwatch_command()} logs -n 1 > /tmp/logs 2>&1 & echo $!").strip()
+    followed = night.lab.path("/tmp/logs")
+    night.lab.wait(followed.exists, "logs")
+    night.lab.wait(followed.read_text, "the last event of before")
+    (name,) = night.give()
+    night.lab.wait(lambda: f"frame.written   {name} " in followed.read_text(encoding="utf-8"), "followed")
+    assert "frame.seen" not in followed.read_text(encoding="utf-8")
+    night.lab.run("kill", follower)
+    night.wait([name])
 
 
 def test_reload_takes_new_settings_and_refuses_wrong_ones(night: Night) -> None:
@@ -324,6 +345,8 @@ def test_a_user_has_a_service_of_ones_own(booted_night: Night) -> None:
     lab = booted_night.lab
     uid = lab.run("id", "-u", "anna").strip()
     lab.path("/etc/systemd/system/user@.service").write_text(MANAGER, encoding="utf-8")
+    said = lab.run("runuser", "-u", "anna", "--", arwatch_command(), "logs", check=False)
+    assert "may not read the journal of arwatch.service: sudo usermod -aG systemd-journal $USER" in said
     lab.run("usermod", "--append", "--groups", "systemd-journal", "anna")
     lab.run("systemctl", "daemon-reload")
     lab.run("systemctl", "start", f"user@{uid}")
@@ -356,7 +379,7 @@ def test_at_last_it_is_taken_away(booted_night: Night) -> None:
     assert unit.exists()
     unit.unlink()
     lab.run(arwatch_command(), "uninstall-service")
-    assert lab.show("arwatch", "LoadState") in {"not-found", "loaded"}
+    assert (lab.show("arwatch", "LoadState"), lab.show("arwatch", "ActiveState")) == ("not-found", "inactive")
     left = [path.name for path in lab.path("/etc/systemd/system").rglob("*") if path.is_file()]
     assert set(left) - {"user@.service"} == {"impatient.conf"}, "what others put there stays, ours is gone"
     assert lab.path(CONFIG).exists()

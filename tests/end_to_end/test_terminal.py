@@ -11,7 +11,9 @@ import time
 import psutil
 
 from arwatch.simulate import Scene, camera
+from arwatch.telling.text import columns
 from end_to_end.programs import ARWATCH, PATIENCE_S
+from terminals import shown
 
 
 class Terminal:
@@ -65,10 +67,10 @@ class Terminal:
 
 def test_ctrl_c_while_libraries_are_loaded_ends_without_a_traceback(tmp_path):
     list(camera(tmp_path, frames=1, scene=Scene(height=100, width=150, stars=5)))
-    for command in ("process", "run"):
+    for command, codes in (("process", {1}), ("run", {0, 1})):  # 0: the service had begun and was told to end
         terminal = Terminal(command, tmp_path)
         terminal.wait_for_fork_server()
-        terminal.end_by_ctrl_c()
+        assert terminal.end_by_ctrl_c() in codes
 
 
 def test_ctrl_c_while_others_work_ends_without_a_traceback(tmp_path):
@@ -76,7 +78,7 @@ def test_ctrl_c_while_others_work_ends_without_a_traceback(tmp_path):
     for arguments, sign in ((["verify", frame], "engine, then"), (["demo", "--folder", tmp_path / "demo"], "happens")):
         terminal = Terminal(*arguments)
         terminal.read_until(sign)
-        terminal.end_by_ctrl_c()
+        assert terminal.end_by_ctrl_c() == 1
 
 
 def test_ctrl_c_tells_what_was_processed(tmp_path):
@@ -87,6 +89,8 @@ def test_ctrl_c_tells_what_was_processed(tmp_path):
     terminal.read_until(r"[1-9]\d*/400")
     assert terminal.end_by_ctrl_c() == 1
     assert "written," in terminal.shown
+    assert re.search(r"interrupted, [1-9]\d* left", terminal.shown)
+    assert "no settings file: defaults" in terminal.shown or "settings: " in terminal.shown
 
 
 def test_a_stopped_terminal_holds_up_no_frame(tmp_path):
@@ -115,3 +119,21 @@ def test_a_closed_terminal_ends_the_daemon(tmp_path):
     terminal.close()
     terminal.process.send_signal(signal.SIGHUP)  # as the system does to the session's leader
     assert terminal.process.wait(PATIENCE_S) == 0
+
+
+def test_a_frame_that_arrives_shows_at_the_bottom_until_it_is_a_line(tmp_path):
+    terminal = Terminal("run", tmp_path)
+    terminal.read_until("service.ready")
+    list(camera(tmp_path, frames=2, scene=Scene(height=100, width=150, stars=5)))
+    terminal.read_until(r"(?s)frame\.written.*frame\.written")
+    terminal.process.send_signal(signal.SIGINT)
+    terminal.read_until(None)
+    terminal.close()
+    assert terminal.process.wait(PATIENCE_S) == 0
+    assert re.search(r"\r\x1b\[K[12] arriving", terminal.shown), terminal.shown
+    lines = [re.sub(r"^[\d:]{8} ", "", line) for line in shown(terminal.shown)]
+    assert [line.split()[0] for line in lines if line.startswith("frame.")] == ["frame.written"] * 2
+    assert lines[-3].startswith("service.stopped written=2"), lines
+    assert lines[-1] == "", "the last line is the shell's again"
+    assert not any("arriving" in line or "wait " in line for line in lines)
+    assert max(map(columns, shown(terminal.shown))) <= 80 + len(str(tmp_path)), "but for the folder's name"

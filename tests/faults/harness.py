@@ -162,6 +162,11 @@ class Night:
         servers = psutil.Process(self.daemon.process.pid).children()
         return [worker for server in servers for worker in server.children()]
 
+    def looker(self):
+        """Give the process that looks at the folders: a fork of the daemon, with its command line."""
+        daemon = psutil.Process(self.daemon.process.pid)
+        return next(child for child in daemon.children() if child.cmdline() == daemon.cmdline())
+
     def stop_workers(self):
         """Hold the workers, so that a frame stays in work; gives them."""
         workers = self.until(self.workers)

@@ -59,7 +59,7 @@ def test_workers_that_die_or_hang(night):
     assert not list(night.captures.glob(".arwatch-*.tmp"))
 
 
-@fault(None, workers=FEW)
+@fault(End(fits=2), workers=FEW)
 def test_nobody_reads_the_log(night):
     """`2>&1 | head`: the daemon goes on, and can replace its workers."""
     home = night.home / "unread"

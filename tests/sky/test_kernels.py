@@ -10,12 +10,13 @@ import pytest
 from astropy.convolution import Gaussian2DKernel
 from astropy.stats import SigmaClip
 
-from arwatch.sky.mesh import bands, boxes
+from arwatch.sky.mesh.clipping import CHUNK, clipped_statistics
+from arwatch.sky.mesh.filling import gaussian
 
 
 @pytest.mark.parametrize("stddev", [0.05, 0.125, 0.126, 0.5, 1, 1.1, 2, 3.3])
 def test_the_gaussian_is_astropy_s(stddev):
-    weights = bands.gaussian(stddev)
+    weights = gaussian(stddev)
     kernel = Gaussian2DKernel(x_stddev=stddev).array
     np.testing.assert_allclose(np.outer(weights, weights) / weights.sum() ** 2, kernel, rtol=1e-12)
 
@@ -46,8 +47,8 @@ def test_clipping_is_astropy_s(kind, sigma, rounds):
         clip = SigmaClip(sigma=sigma, maxiters=rounds)
         for readmits, result in ((True, clip(values, axis=0, masked=False)), (False, clip(values, masked=False))):
             left = result[np.isfinite(result)]
-            scratch, chunks = np.empty(n + 1), np.empty((n // boxes.CHUNK + 1, 4))
-            kept, median, mean, std = boxes.clipped(values, scratch, chunks, (sigma, rounds), readmits)
+            scratch, chunks = np.empty(n + 1), np.empty((n // CHUNK + 1, 4))
+            kept, median, mean, std = clipped_statistics(values, scratch, chunks, (sigma, rounds), readmits)
             assert kept == left.size
             if kept:
                 expected = np.median(left), left.mean(), left.std()
@@ -70,7 +71,7 @@ def test_the_cache_knows_when_it_is_complete(tmp_path):
 def test_code_of_another_version_is_removed(tmp_path):
     code = "from arwatch.sky import jit; print(jit.KERNELS[0].stats.cache_path)"
     folder = Path(run(code, NUMBA_CACHE_DIR=str(tmp_path))[0])
-    kept, stale = folder / "boxes.clipped-1.py311.nbi", folder / "arwatch-0123.sources"
+    kept, stale = folder / "clipping.clipped_statistics-1.py311.nbi", folder / "arwatch-0123.sources"
     kept.touch()
     run(code, NUMBA_CACHE_DIR=str(tmp_path))
     assert kept.exists()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +26,7 @@ from arwatch.commands.tables import Row, outcome_table
 from arwatch.errors import ArwatchError, FailureCode
 from arwatch.formats.names import is_frame
 from arwatch.ledger.store import Ledger
-from arwatch.model.job import Look
+from arwatch.model.job import Look, Replace
 from arwatch.model.outcome import Failed, Written
 from arwatch.output.publish import remove_stale
 from arwatch.platform import paths
@@ -62,13 +64,20 @@ class Found:
 def find(given: Iterable[Path], settings: Settings) -> list[Found]:
     """Give the frames of files (whatever their names) and folders (by the settings' patterns), each once.
 
+    Links and `..` do not make two of one frame.
+
     Raises
     ------
     NoFramesError
         A path does not exist, or a folder holds no frame.
     """
     watch = settings.watch
-    found: dict[Path, Found] = {}
+    found: dict[tuple[str, str], Found] = {}
+    real = cache(os.path.realpath)
+
+    def take(frame: Path, root: Path) -> None:
+        found.setdefault((real(frame.parent), frame.name), Found(frame, root))
+
     for path in (Path(p).absolute() for p in given):
         if path.is_dir():
             wanted = lambda name: is_frame(name, watch.patterns, settings.output.suffix)  # noqa: E731
@@ -78,9 +87,9 @@ def find(given: Iterable[Path], settings: Settings) -> list[Found]:
                 hint = "; its subfolders hold some: add --recursive, or name them" if below else ""
                 raise NoFramesError(f"{path}: no frame in this folder matches {', '.join(watch.patterns)}{hint}")
             for frame in inside:
-                found.setdefault(frame, Found(frame, path))
+                take(frame, path)
         elif look(path) is not None:
-            found.setdefault(path, Found(path, path.parent))
+            take(path, path.parent)
         else:
             raise NoFramesError(f"{path}: no such file or folder")
     return list(found.values())
@@ -98,7 +107,7 @@ def tell_left_out(given: Iterable[Path], settings: Settings) -> None:
             Console(stderr=True).print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
-def process(found: list[Found], settings: Settings, *, force: bool) -> int:
+def process(found: list[Found], settings: Settings, replace: Replace) -> int:
     """Process frames with all workers; gives the number of frames that failed."""
     console = Console(stderr=True)
     done, folders = Tally(found), NewFolders(found, settings)
@@ -114,7 +123,7 @@ def process(found: list[Found], settings: Settings, *, force: bool) -> int:
     try:
         with progress:
             task = progress.add_task("starting", total=len(found))
-            for happening in happenings(found, settings, force=force):
+            for happening in happenings(found, settings, replace):
                 if isinstance(happening, Compiling):
                     progress.update(task, description="compiling once")
                 elif isinstance(happening, Ready):
@@ -159,7 +168,7 @@ class Tally:
         return outcome_table(rows, now - ready, ready - self._began, left=len(self.found) - len(rows))
 
 
-def happenings(found: list[Found], settings: Settings, *, force: bool) -> Iterator[Happening]:
+def happenings(found: list[Found], settings: Settings, replace: Replace) -> Iterator[Happening]:
     """Work the frames off as the daemon does, but with a queue in memory and a command's patience."""
     roots = list(dict.fromkeys(frame.root for frame in found))
     queue = Ledger(None, roots)
@@ -169,7 +178,7 @@ def happenings(found: list[Found], settings: Settings, *, force: bool) -> Iterat
     pool = LocalPool.from_settings(settings.workers, paths.cache_folder())
     policy = Policy.of_a_command(settings.workers)
     scheduler = Scheduler(
-        settings, roots, queue, pool, policy=policy, free=free_bytes, clear_away=_clear_away, force=force
+        settings, roots, queue, pool, policy=policy, free=free_bytes, clear_away=_clear_away, replace=replace
     )
     try:
         while scheduler.in_work or scheduler.waiting():
@@ -182,8 +191,8 @@ def happenings(found: list[Found], settings: Settings, *, force: bool) -> Iterat
         scheduler.close()
 
 
-def _clear_away(folder: Path) -> None:
-    remove_stale(folder)
+def _clear_away(folder: Path, root: Path) -> None:
+    remove_stale(folder, within=root)
 
 
 def _end(happening: Happening) -> tuple[Path, Outcome] | None:

@@ -69,6 +69,9 @@ def _cells(outcome: Outcome) -> list[Text]:
     if isinstance(outcome, Written):
         figures = outcome.figures
         levels = [f"{level:.1f}" for level in (figures.red_level, figures.green_level, figures.blue_level)]
-        return [Text(t) for t in (*levels, f"{figures.work_s:.2f}", printable(outcome.output.name))]
+        notes = ["renewed"] if outcome.renewed else []
+        notes += [printable(outcome.left_alone)] if outcome.left_alone else []
+        output = printable(outcome.output.name) + (f" ({'; '.join(notes)})" if notes else "")
+        return [Text(t) for t in (*levels, f"{figures.work_s:.2f}", output)]
     style = "red" if isinstance(outcome, Failed) else "dim"
     return [Text(t, style) for t in ("", "", "", "", f"{type(outcome).__name__.lower()}: {printable(outcome.reason)}")]

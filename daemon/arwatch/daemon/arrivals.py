@@ -7,9 +7,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from arwatch.daemon.kept import KeptOutputs
 from arwatch.daemon.settle import Gone, Refused, Verdict, Waiting
 from arwatch.model.job import Source
-from arwatch.output.naming import output_folder, root_of
+from arwatch.output.naming import output_folder, output_root, root_of
 from arwatch.process.stages import is_current
 from arwatch.work.room import FIRST_GUESS
 
@@ -90,6 +91,7 @@ class Arrivals:
         self._counts: defaultdict[Path, _Count] = defaultdict(_Count)
         self._scanned: set[Path] = set()
         self.ledger = ledger
+        self.kept = KeptOutputs(report)
         self._folders = folders
         self._given = given
         self._report = report
@@ -130,10 +132,22 @@ class Arrivals:
             if careful:
                 self._count(path, found)
 
-    def output_missing(self, path: Path, found: Look) -> None:
-        """Make an output again that is not there any more."""
-        if self._given(path) is None and not self._wanted.leaves(found.mtime_ns):
-            self._take_up(path, found, live=False)
+    def output_found(self, path: Path, found: Look, output: Look | None) -> None:
+        """Make an output again that is not there any more; keep one that was made with other settings."""
+        entry = self.ledger.get(path)
+        kept = False
+        if self._given(path) is None and entry is not None and entry.state == "written":
+            there = output is not None and output.size == entry.output_size
+            current = is_current(entry.recipe, self._settings)
+            # one that was written since, perhaps with these settings, is asked itself: by a worker
+            kept = output is not None and there and output.mtime_ns <= (entry.ended or 0.0) * 1e9
+            left_alone = self._wanted.leaves(found.mtime_ns)
+            if not left_alone and (not there or not (current or kept)):
+                self._take_up(path, found, live=False)
+            kept = kept and not current
+        self.kept.answered(path, kept=kept)
+        if not len(self):
+            self.kept.tell(self._folders.paths)
 
     def vanished(self, path: Path) -> None:
         """Take note that a frame is not there: if it is to settle, its thread tells in time."""
@@ -149,15 +163,19 @@ class Arrivals:
             self._changed_in_work.discard(path)
             self._folders.look_at(path)
 
-    def scanned(self, folder: Path, *, careful: bool) -> None:
+    def scanned(self, folder: Path) -> None:
         """Tell of a folder's first scan how many frames wait, and how much room their outputs take."""
-        if not careful or folder in self._scanned:
+        self.kept.scanned(folder, self._folders.paths)
+        self.kept.tell(self._folders.paths)
+        if folder in self._scanned:
             return
         self._scanned.add(folder)
         count = self._counts.pop(folder, _Count())
-        gib = round(FIRST_GUESS * count.size / 2**30, 1)
-        left = {"left_alone": count.left_alone} if self._wanted != ALL else {}
-        self._report.log("watch.scanned", folder=str(folder), waiting=count.waiting, outputs_gib_at_most=gib, **left)
+        if count.waiting or count.left_alone:
+            gib = round(FIRST_GUESS * count.size / 2**30, 1)
+            left = {"left_alone": count.left_alone} if self._wanted != ALL else {}
+            facts = {"waiting": count.waiting, "outputs_gib_at_most": gib, **left}
+            self._report.log("watch.scanned", folder=str(folder), **facts)
 
     def decided(self, verdict: Verdict) -> None:
         """Record what has become clear of a frame that settled."""
@@ -205,19 +223,22 @@ class Arrivals:
 
     def _clear_away(self, path: Path) -> None:
         """Remove what a power cut left of unfinished outputs where this frame's output belongs."""
-        folder = output_folder(path, root_of(path, self._folders.paths), self._settings.output)
+        root, output = root_of(path, self._folders.paths), self._settings.output
+        folder = output_folder(path, root, output)
         if folder not in self._cleared:
             self._cleared.add(folder)
-            self._folders.clear_away(folder)
+            self._folders.clear_away(folder, output_root(output, root))
 
     def _dealt_with(self, entry: Entry, found: Look, *, careful: bool) -> bool:
         if found != (entry.size, entry.mtime_ns) or entry.state in {"seen", "gone"}:
             return False
         if entry.state == "failed" and not entry.final:
             return not careful  # a disk or share that was away may be back
-        if entry.state == "written" and careful:
-            # outputs may be moved away while we run; at a start they must be there, made with these settings
-            if entry.output is None or not is_current(entry.recipe, self._settings):
-                return False
-            self._folders.check_output(entry.path, found, entry.output, entry.output_size)
+        if entry.state == "written" and entry.output is not None and (careful or self._may_be_kept(entry)):
+            # outputs may be moved away while we run; at a start they must be there
+            self.kept.asked(entry.path)
+            self._folders.look_for_output(entry.path, found, entry.output)
         return True
+
+    def _may_be_kept(self, entry: Entry) -> bool:
+        return self.kept.counting and not is_current(entry.recipe, self._settings)

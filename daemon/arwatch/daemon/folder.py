@@ -64,6 +64,11 @@ class Unwatched:
     folder: Path
     below: Below
 
+    def facts(self) -> dict[str, object]:
+        """Give what the event tells."""
+        reason = f"{self.below} are not watched: --recursive or [watch] recursive = true"
+        return {"folder": str(self.folder), "frames": self.below.frames, "reason": reason}
+
 
 class WatchedFolder(Place):
     """A folder whose frames are to be processed.
@@ -79,9 +84,13 @@ class WatchedFolder(Place):
     post : callable
         Takes what the loop should know: `Present`, `Missing`, `Sighted`, `Vanished`, `Scanned`, `Unwatched`,
         verdicts of `Settling`.
+    holder : int
+        The daemon's process id, which the lease names.
     """
 
-    def __init__(self, path: Path, settings: Watch, suffix: str, post: Callable[[object], None]) -> None:
+    def __init__(
+        self, path: Path, settings: Watch, suffix: str, post: Callable[[object], None], *, holder: int
+    ) -> None:
         super().__init__(path, post)
         self._settings = settings
         self._suffix = suffix
@@ -95,8 +104,7 @@ class WatchedFolder(Place):
         self._careful = True
         self._lease_due = 0.0
         self._doubt = False
-        self.refused: str | None = None
-        """Why the lease could not be had; None: it was, or nobody asked."""
+        self._holder = holder
 
     # -- what the loop calls -----------------------------------------------------------------------------------
 
@@ -150,7 +158,7 @@ class WatchedFolder(Place):
     def _leave(self) -> None:
         if self._observation is not None:
             self._observation.stop()
-        lease.release(self.path)
+        lease.release(self.path, self._holder)
 
     def _arrive(self, identity: Identity) -> None:
         """Observe the folder where it is new, or where its observation is in doubt."""
@@ -184,20 +192,18 @@ class WatchedFolder(Place):
         """Take or renew the lease; where it cannot be written, nobody can quarrel over outputs there."""
         try:
             with suppress(OSError):
-                lease.acquire(self.path)
+                lease.acquire(self.path, self._holder)
         except ArwatchError as error:
-            self.refused = str(error)
-            self._lose(self.refused)
+            self._lose(str(error), leased=True)
             return False
-        self.refused = None
         return True
 
-    def _lose(self, why: str) -> None:
+    def _lose(self, why: str, *, leased: bool = False) -> None:
         if self._observation is not None:
             self._observation.stop()
             self._observation = None
         self._scan = self._count = None
-        super()._lose(why)
+        super()._lose(why, leased=leased)
 
     def _observe(self) -> Observation:
         settings = self._settings

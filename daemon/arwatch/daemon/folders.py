@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from arwatch.daemon.folder import Scanned, Sighted, Unwatched, Vanished, WatchedFolder
-from arwatch.daemon.inbox import Inbox
+from arwatch.daemon.folder import Scanned, Sighted, Unwatched, Vanished
 from arwatch.daemon.lease import LeaseError
-from arwatch.daemon.place import Broke, Missing, OutputMissing, Place, Present, Writable
+from arwatch.daemon.looker import STATE_S, Ask, EventsLost, Leave, LookAt, Looker, ObserverDied, Order, State
+from arwatch.daemon.place import Broke, Missing, OutputFound, Present, Writable
+from arwatch.daemon.settle import Gone, Refused, Waiting
+from arwatch.model.job import Source
 from arwatch.output.naming import output_root, root_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from multiprocessing.connection import Connection
 
     from arwatch.daemon.arrivals import Arrivals
     from arwatch.daemon.report import Report
@@ -25,43 +29,32 @@ STALLED_S = 10.0
 """A file system that has not answered for so long is told as stalled."""
 BEGIN_S = 3.0
 """How long the start waits for the folders' first word."""
-PART_S = 2.0
-"""How long the end waits for the folders' threads."""
-LISTEN_S = 2.0
-"""How often it is asked for how long each file system has been silent."""
+HELD_S = 0.5
+"""How long the end waits for the process that looks where a file system holds it."""
+LOOK_ANEW_S = 0.2
+"""How soon it is tried again to replace the process that looks."""
+NOT_ASKED_YET = 1 << 62
+"""Bytes that are free where nobody has asked yet: the attempt to write tells."""
 SLICE_S = 0.2
 """How long news are taken up in one go."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventsLost:
-    """The kernel dropped events; nobody knows of which folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class ObserverDied:
-    """One of watchdog's threads ended by an error."""
-
-    evidence: str
-    """The traceback."""
-
-
 class Folders:
-    """The watched folders and the folder for outputs, each in a thread of its own.
+    """The watched folders and the folder for outputs, as the loop knows them.
 
     Parameters
     ----------
     settings : Settings
         In force; see `apply`.
-    wake : callable
-        Called from other threads when there is something to do.
     """
 
-    def __init__(self, settings: Settings, wake: Callable[[], None]) -> None:
-        self._inbox = Inbox(wake)
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._watched: dict[Path, WatchedFolder] = {}
-        self._outputs: dict[Path, Place] = {}
+        self._looker: Looker | None = None
+        self._early: deque[Any] = deque()
+        self._watched: dict[Path, None] = {}
+        self._outputs: set[Path] = set()
+        self._states: dict[Path, State] = {}
         self._missing: set[Path] = set()
         self._unwritable: dict[Path, str] = {}
         self._stalled: set[Path] = set()
@@ -75,47 +68,60 @@ class Folders:
         return list(self._watched)
 
     def begin(self) -> None:
-        """Start the threads, and wait a moment for their first word.
+        """Start the process that looks, and wait a moment for its first word of each folder.
 
         Raises
         ------
         LeaseError
             Another daemon watches one of the folders.
         """
+        self._looker = Looker()
         self.apply(self._settings)
+        told: set[Path] = set()
         deadline = time.monotonic() + BEGIN_S
-        for folder in self._watched.values():
-            folder.told.wait(max(0.0, deadline - time.monotonic()))
-        if (refused := next((folder.refused for folder in self._watched.values() if folder.refused), None)) is not None:
-            raise LeaseError(refused)
+        while told < self._watched.keys() and self._looker.pipe.poll(max(0.0, deadline - time.monotonic())):
+            news = self._looker.news()
+            self._early.append(news)
+            if isinstance(news, Missing) and news.leased:
+                raise LeaseError(news.why)
+            if isinstance(news, Present | Missing):
+                told.add(news.folder)
 
     def apply(self, settings: Settings) -> bool:
         """Watch what these settings name; gives whether watching began anew in all folders."""
         changed = (settings.watch, settings.output.suffix) != (self._settings.watch, self._settings.output.suffix)
         self._settings = settings
-        wanted = [Path(name).expanduser().absolute() for name in settings.watch.folders]
-        outputs = {output_root(settings.output, folder) for folder in wanted} - set(wanted)
-        gone: list[Place] = [folder for path, folder in self._watched.items() if changed or path not in wanted]
-        gone += [place for path, place in self._outputs.items() if path not in outputs]
-        _stop(gone)
-        for place in gone:
-            self._forget(place)
-        for path in wanted:
-            if path not in self._watched:
-                self._watched[path] = WatchedFolder(path, settings.watch, settings.output.suffix, self._inbox.post)
-                self._watched[path].start()
-        self._watched = {path: self._watched[path] for path in dict.fromkeys(wanted)}
-        for path in outputs - self._outputs.keys():
-            self._outputs[path] = Place(path, self._inbox.post)
-            self._outputs[path].start()
+        wanted = dict.fromkeys(Path(name).expanduser().absolute() for name in settings.watch.folders)
+        outputs = {output_root(settings.output, folder) for folder in wanted} - wanted.keys()
+        gone = [folder for folder in self._watched if changed or folder not in wanted]
+        for folder in [*gone, *(self._outputs - outputs)]:
+            self._order(Leave(folder))
+            self._forget(folder)
+        new = [folder for folder in wanted if changed or folder not in self._watched]
+        new_outputs = outputs - self._outputs
+        self._watched, self._outputs = wanted, outputs
+        for folder in [*new, *new_outputs]:
+            self._look(folder)
         return changed
 
-    def close(self) -> list[Path]:
-        """End the threads; gives the folders whose file system does not let them end."""
-        self._inbox.close()
-        return _stop([*self._watched.values(), *self._outputs.values()])
+    def close(self) -> list[str]:
+        """End the process that looks; gives the folders whose file system holds it."""
+        looker, self._looker = self._looker, None
+        if looker is None or looker.close(*([HELD_S] if self._stalled else [])):
+            return []
+        return [str(folder) for folder in self._stalled] or [f"process {looker.pid}"]
 
     # -- what the loop asks ------------------------------------------------------------------------------------
+
+    def sleep(self) -> float | None:
+        """Seconds until something is to be done that no handle tells of; None: nothing is."""
+        if self._early:
+            return 0.0
+        return LOOK_ANEW_S if self._looker is None else None
+
+    def handles(self) -> list[Connection]:
+        """What to wait for until there may be news."""
+        return [self._looker.pipe] if self._looker else []
 
     def closed_roots(self) -> list[Path]:
         """Watched folders whose frames cannot be worked on: they or their outputs' folder are away or do not answer."""
@@ -130,98 +136,106 @@ class Folders:
         return [root for root in self._watched if self._stalled & {root, output_root(output, root)}]
 
     def free(self, folder: Path) -> int:
-        """Bytes that could still be written to a folder when its thread last asked."""
-        return self._place_of(folder).free
-
-    def unsettled(self) -> int:
-        """How many frames may still be growing."""
-        return sum(len(folder) for folder in self._watched.values())
+        """Bytes that could still be written to a folder when that was last asked."""
+        state = self._states.get(self._place_of(folder))
+        return state.free if state else NOT_ASKED_YET
 
     def settle(self, path: Path) -> None:
         """Find out when a frame is complete."""
-        self._folder_of(path).settle(path)
+        self._order(Ask(root_of(path, self.paths), "settle", (path,)))
 
     def look_at(self, path: Path) -> None:
         """Look whether a frame is there, and how."""
-        self._folder_of(path).look_at(path)
+        self._order(Ask(root_of(path, self.paths), "look_at", (path,)))
 
-    def clear_away(self, folder: Path) -> None:
-        """Remove what a killed worker left of unfinished outputs in a folder."""
-        self._place_of(folder).clear_away(folder)
+    def clear_away(self, folder: Path, root: Path) -> None:
+        """Remove what a killed worker left of unfinished outputs in a folder below `root`."""
+        self._order(Ask(self._place_of(folder), "clear_away", (folder, root)))
 
-    def check_output(self, path: Path, look: Look, output: Path, size: int | None) -> None:
+    def look_for_output(self, path: Path, look: Look, output: Path) -> None:
         """Find out whether a frame's output is still there."""
-        self._place_of(output).check_output(path, look, output, size)
+        self._order(Ask(self._place_of(output), "look_for_output", (path, look, output)))
 
     def output_written(self, output: Path, size: int) -> None:
         """Take an output's bytes off the room that is known, until the disk is asked again."""
         place = self._place_of(output)
-        place.free -= size
-        place.measure()
+        if (state := self._states.get(place)) is not None:
+            self._states[place] = replace(state, free=state.free - size)
+        self._order(Ask(place, "measure"))
 
     def scan_soon(self) -> None:
         """Go through all folders: something was missed."""
-        self._for_all(WatchedFolder.scan_soon)
-
-    def events_lost(self) -> None:
-        """Take note, from any thread, that the kernel dropped events."""
-        self._inbox.post(EventsLost())
-
-    def observer_died(self, evidence: str) -> None:
-        """Take note, from any thread, that one of watchdog's threads ended by an error."""
-        self._inbox.post(ObserverDied(evidence))
-
-    def _for_all(self, act: Callable[[WatchedFolder], None]) -> None:
-        for folder in self._watched.values():
-            act(folder)
-
-    def sleep(self) -> float:
-        """Seconds until something is due here that no news tell of."""
-        return 0.0 if len(self._inbox) else LISTEN_S
+        for folder in self._watched:
+            self._order(Ask(folder, "scan_soon"))
 
     # -- news --------------------------------------------------------------------------------------------------
 
-    def take(self, arrivals: Arrivals, report: Report) -> None:  # noqa: PLR0912 -- a case a kind of news
-        """Take up what the threads posted; not longer than `SLICE_S`, the rest waits for the next turn."""
+    def take(self, arrivals: Arrivals, report: Report) -> None:
+        """Take up the news; not longer than `SLICE_S`, the rest waits for the next turn."""
         until = time.monotonic() + SLICE_S
-        while time.monotonic() < until and (news := self._inbox.take()) is not None:
-            match news:
-                case Sighted(path=path, look=look, careful=careful):
-                    arrivals.sighted(path, look, careful=careful)
-                case Vanished(path=path):
-                    arrivals.vanished(path)
-                case OutputMissing(path=path, look=look):
-                    arrivals.output_missing(path, look)
-                case Scanned(folder=folder, careful=careful):
-                    arrivals.scanned(folder, careful=careful)
-                case Unwatched(folder=folder, below=below):
-                    reason = f"{below} are not watched: --recursive or [watch] recursive = true"
-                    report.log("watch.subfolders", folder=str(folder), frames=below.frames, reason=reason)
-                case Present(folder=folder, how=how):
-                    self._came(folder, how, report)
-                case Missing(folder=folder, why=why):
-                    self._missing.add(folder)
-                    self._returning.add(folder)
-                    report.log("watch.lost", folder=str(folder), reason=why)
-                case Writable(folder=folder, why_not=why):
-                    self._writable(folder, why, report)
-                case EventsLost():
-                    report.log("watch.overflowed")
-                    self._for_all(WatchedFolder.scan_soon)
-                case ObserverDied(evidence=evidence):
-                    report.log("watch.restarted", reason=evidence)
-                    self._for_all(WatchedFolder.observe_anew)
-                case Broke(folder=folder, evidence=evidence):
-                    report.log("watch.failed", folder=str(folder), reason=evidence)
-                    self._replace(folder)
-                case verdict:
-                    arrivals.decided(verdict)
-        self._note_silence(report)
+        if self._looker is None:
+            self._look_anew()
+        try:
+            while time.monotonic() < until and (news := self._next_news()) is not None:
+                if not self._of_frames(news, arrivals):
+                    self._of_folders(news, report)
+        except EOFError:
+            report.log("watch.failed", reason="the process that looks at the folders ended; it is replaced")
+            self._look_anew()
+
+    def _next_news(self) -> Any:
+        if self._early:
+            return self._early.popleft()
+        return self._looker.news() if self._looker else None
+
+    def _of_frames(self, news: Any, arrivals: Arrivals) -> bool:
+        """Hand news of frames on; gives whether they were."""
+        match news:
+            case Sighted(path=path, look=look, careful=careful):
+                arrivals.sighted(path, look, careful=careful)
+            case Vanished(path=path):
+                arrivals.vanished(path)
+            case OutputFound(path=path, look=look, output=output):
+                arrivals.output_found(path, look, output)
+            case Scanned(folder=folder):
+                arrivals.scanned(folder)
+            case Source() | Waiting() | Refused() | Gone():
+                arrivals.decided(news)
+            case _:
+                return False
+        return True
+
+    def _of_folders(self, news: Any, report: Report) -> None:
+        match news:
+            case State():
+                self._states[news.folder] = news
+                self._note_silence(news, report)
+            case Unwatched():
+                report.log("watch.subfolders", **news.facts())
+            case Present(folder=folder, how=how):
+                self._came(folder, how, report)
+            case Missing(folder=folder, why=why):
+                self._missing.add(folder)
+                self._returning.add(folder)
+                report.log("watch.lost", folder=str(folder), reason=why)
+            case Writable(folder=folder, why_not=why):
+                self._writable(folder, why, report)
+            case EventsLost():
+                report.log("watch.overflowed")
+                self.scan_soon()
+            case ObserverDied(evidence=evidence):
+                report.log("watch.restarted", reason=evidence)
+                for folder in self._watched:
+                    self._order(Ask(folder, "observe_anew"))
+            case Broke(folder=folder, evidence=evidence):
+                report.log("watch.failed", folder=str(folder), reason=evidence)
+                self._returning.add(folder)
+                self._look(folder)
 
     def _came(self, folder: Path, how: str, report: Report) -> None:
         self._missing.discard(folder)
         if folder in self._returning:
-            report.log("watch.returned", folder=str(folder), how=how or None)
+            report.log("watch.returned", folder=str(folder), **({"how": how} if how else {}))
             self._returning.discard(folder)
             self._look_carefully(folder)
         elif folder in self._watched:
@@ -237,61 +251,54 @@ class Folders:
             report.log("output.resumed", folder=str(folder))
             self._look_carefully(folder)
 
-    def _note_silence(self, report: Report) -> None:
+    def _note_silence(self, state: State, report: Report) -> None:
         """Tell once of a file system that does not answer, and once that it does again."""
-        for path, place in (*self._watched.items(), *self._outputs.items()):
-            silent = place.silent_s() >= STALLED_S
-            if silent and path not in self._stalled:
-                self._stalled.add(path)
-                reason = "its file system does not answer; its frames wait, all others go on"
-                report.log("watch.stalled", folder=str(path), reason=reason)
-            elif not silent and path in self._stalled and place.silent_s() < 1.0:
-                self._stalled.discard(path)
-                report.log("watch.returned", folder=str(path), how=None)
-                self._look_carefully(path)
+        folder = state.folder
+        if state.silent_s >= STALLED_S and folder not in self._stalled:
+            self._stalled.add(folder)
+            reason = "its file system does not answer; its frames wait, all others go on"
+            report.log("watch.stalled", folder=str(folder), reason=reason)
+        elif state.silent_s < STATE_S and folder in self._stalled:
+            self._stalled.discard(folder)
+            report.log("watch.returned", folder=str(folder))
+            self._look_carefully(folder)
 
     def _look_carefully(self, folder: Path) -> None:
         """Take up again what failed for a passing reason while a folder was away."""
-        for root, watched in self._watched.items():
+        for root in self._watched:
             if folder in {root, output_root(self._settings.output, root)}:
-                watched.scan_soon(careful=True)
+                self._order(Ask(root, "scan_soon", options=(("careful", True),)))
 
-    def _replace(self, folder: Path) -> None:
-        """Give a folder whose thread broke another one."""
-        self._returning.add(folder)
+    def _look(self, folder: Path) -> None:
+        """Let a folder be looked at, from now on or anew."""
         if folder in self._watched:
-            settings = self._settings
-            self._watched[folder] = WatchedFolder(folder, settings.watch, settings.output.suffix, self._inbox.post)
-            self._watched[folder].start()
-        elif folder in self._outputs:
-            self._outputs[folder] = Place(folder, self._inbox.post)
-            self._outputs[folder].start()
+            self._order(LookAt(folder, self._settings.watch, self._settings.output.suffix))
+        else:
+            self._order(LookAt(folder))
 
-    # -- which thread ------------------------------------------------------------------------------------------
+    def _look_anew(self) -> None:
+        """Start another process that looks, as soon as that can be done safely: a fork copies no threads."""
+        if self._looker is not None:
+            self._looker.close()
+            self._looker = None
+        if threading.active_count() == 1:
+            self._looker = Looker()
+            for folder in [*self._watched, *self._outputs]:
+                self._returning.add(folder)
+                self._look(folder)
 
-    def _folder_of(self, path: Path) -> WatchedFolder:
-        return self._watched[root_of(path, self.paths)]
+    # -- which folder ------------------------------------------------------------------------------------------
 
-    def _place_of(self, path: Path) -> Place:
-        places: dict[Path, Place] = {**self._watched, **self._outputs}
-        return places[root_of(path / "any", list(places))]
+    def _order(self, order: Order) -> None:
+        if self._looker is not None:
+            self._looker.order(order)
 
-    def _forget(self, place: Place) -> None:
-        self._watched.pop(place.path, None)
-        self._outputs.pop(place.path, None)
-        self._missing.discard(place.path)
-        self._unwritable.pop(place.path, None)
-        self._stalled.discard(place.path)
-        self._returning.discard(place.path)
+    def _place_of(self, path: Path) -> Path:
+        return root_of(path / "any", [*self._watched, *self._outputs])
 
-
-def _stop(places: Iterable[Place]) -> list[Path]:
-    """Stop threads, and wait for them a moment; gives the folders of those that go on."""
-    stopped = list(places)
-    for place in stopped:
-        place.stop()
-    deadline = time.monotonic() + PART_S
-    for place in stopped:
-        if place.is_alive():
-            place.join(max(0.0, deadline - time.monotonic()))
-    return [place.path for place in stopped if place.is_alive()]
+    def _forget(self, folder: Path) -> None:
+        self._states.pop(folder, None)
+        self._missing.discard(folder)
+        self._unwritable.pop(folder, None)
+        self._stalled.discard(folder)
+        self._returning.discard(folder)

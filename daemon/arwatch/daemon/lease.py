@@ -28,8 +28,8 @@ class LeaseError(ArwatchError):
     """Another daemon watches the folder."""
 
 
-def acquire(folder: Path) -> None:
-    """Take or renew the folder's lease for this process.
+def acquire(folder: Path, pid: int | None = None) -> None:
+    """Take or renew the folder's lease for a process; None: for this one.
 
     Raises
     ------
@@ -41,11 +41,11 @@ def acquire(folder: Path) -> None:
     try:
         file = _open_locked(folder / NAME)
     except PermissionError:
-        _remove_if_dead(folder)
+        _remove_if_dead(folder, _holder(pid or os.getpid()))
         file = _open_locked(folder / NAME)
-    mine = _myself()
+    mine = _holder(pid or os.getpid())
     try:
-        if _live_holder(file, folder) == mine:
+        if _live_holder(file, folder, mine) == mine:
             os.utime(file)  # a full disk must not cost the lease
             return
         os.ftruncate(file, 0)
@@ -54,15 +54,15 @@ def acquire(folder: Path) -> None:
         os.close(file)
 
 
-def release(folder: Path) -> None:
-    """Give the lease back if this process has it."""
+def release(folder: Path, pid: int | None = None) -> None:
+    """Give the lease back if the process (None: this one) has it."""
     path = folder / NAME
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return
     try:
-        if _read(file) == _myself():
+        if _read(file) == _holder(pid or os.getpid()):
             path.unlink()
     except OSError:
         return
@@ -82,25 +82,25 @@ def watcher(folder: Path) -> str | None:
         return None
     finally:
         os.close(file)
-    mine = _myself()
+    mine = _holder(os.getpid())
     if holder == mine or not _lives(holder, told, mine):
         return None
     return f"arwatch process {holder['pid']} on {holder['host']}"
 
 
-def _remove_if_dead(folder: Path) -> None:
+def _remove_if_dead(folder: Path, mine: dict[str, Any]) -> None:
     """Make way where another user's daemon left its file behind; it can be read, not written."""
     file = os.open(folder / NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        _live_holder(file, folder)
+        _live_holder(file, folder, mine)
     finally:
         os.close(file)
     (folder / NAME).unlink()
 
 
-def _live_holder(file: int, folder: Path) -> dict[str, Any] | None:
+def _live_holder(file: int, folder: Path, mine: dict[str, Any]) -> dict[str, Any] | None:
     """Give ourselves if we have the lease, None if nobody alive has it."""
-    holder, mine = _read(file), _myself()
+    holder = _read(file)
     if holder == mine:
         return mine
     if _lives(holder, os.fstat(file).st_mtime, mine):
@@ -144,7 +144,7 @@ def _read(file: int) -> dict[str, Any]:
         found = json.loads(os.pread(file, 4096, 0))
     except ValueError:
         return {}
-    return found if isinstance(found, dict) and found.keys() >= _myself().keys() else {}
+    return found if isinstance(found, dict) and found.keys() >= _FIELDS else {}
 
 
 def _lives(holder: dict[str, Any], told: float, mine: dict[str, Any]) -> bool:
@@ -161,15 +161,18 @@ def _lives(holder: dict[str, Any], told: float, mine: dict[str, Any]) -> bool:
         return False
 
 
-def _myself() -> dict[str, Any]:
-    """Who we are: host, process namespace, process, and when it began (process ids come again)."""
+_FIELDS = {"host", "machine", "boot", "processes", "pid", "began"}
+
+
+def _holder(pid: int) -> dict[str, Any]:
+    """Describe a process of this machine: host, process namespace, and when it began (process ids come again)."""
     return {
         "host": socket.gethostname(),
         "machine": _text("/etc/machine-id"),
         "boot": _text("/proc/sys/kernel/random/boot_id"),
         "processes": _namespace(),
-        "pid": os.getpid(),
-        "began": _began(os.getpid()),
+        "pid": pid,
+        "began": _began(pid),
     }
 
 

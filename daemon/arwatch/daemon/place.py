@@ -48,6 +48,8 @@ class Missing:
     folder: Path
     why: str
     """With what to do about it."""
+    leased: bool = False
+    """Because another daemon watches it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,15 @@ class Writable:
 
 
 @dataclass(frozen=True, slots=True)
-class OutputMissing:
-    """A frame's output is gone, or is not the one that was written."""
+class OutputFound:
+    """What is there under the name of a frame's output."""
 
     path: Path
     """The frame."""
     look: Look
     """What the frame was when it was sighted."""
+    output: Look | None
+    """None: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +112,6 @@ class Place(threading.Thread):
         self._told_missing: str | None = None
         self._told_unwritable: str | None = None
         self._mount: Path | None = None
-        self.told = threading.Event()
-        """Set when it has been told for the first time whether the folder is there."""
 
     # -- what the loop calls -----------------------------------------------------------------------------------
 
@@ -124,13 +126,13 @@ class Place(threading.Thread):
             self._tasks.append(task)
             self._something.notify()
 
-    def clear_away(self, folder: Path) -> None:
-        """Remove what a killed worker or a power cut left of unfinished outputs in a folder."""
-        self.do(lambda: _ignore(remove_stale(folder)))
+    def clear_away(self, folder: Path, root: Path) -> None:
+        """Remove what a killed worker or a power cut left of unfinished outputs in a folder below `root`."""
+        self.do(lambda: _ignore(remove_stale(folder, within=root)))
 
-    def check_output(self, path: Path, found: Look, output: Path, size: int | None) -> None:
-        """Post `OutputMissing` for a frame whose output is not there with the size that it was given."""
-        self.do(lambda: self._check_output(path, found, output, size))
+    def look_for_output(self, path: Path, found: Look, output: Path) -> None:
+        """Post `OutputFound` for a frame."""
+        self.do(lambda: self._post(OutputFound(path, found, look(output))))
 
     def measure(self) -> None:
         """Ask for the room on the disk now."""
@@ -191,11 +193,6 @@ class Place(threading.Thread):
     def _leave(self) -> None:
         """Give back what was taken in the folder."""
 
-    def _check_output(self, path: Path, found: Look, output: Path, size: int | None) -> None:
-        there = look(output)
-        if there is None or there.size != size:
-            self._post(OutputMissing(path, found))
-
     # -- is it there -------------------------------------------------------------------------------------------
 
     def _check(self) -> None:
@@ -209,7 +206,6 @@ class Place(threading.Thread):
             self._check_writable()
         else:
             self._lose(why or "")
-        self.told.set()
 
     def _why_missing(self, identity: Identity | None) -> str | None:
         """Say why the folder cannot be used, and what to do; None: it can."""
@@ -232,11 +228,11 @@ class Place(threading.Thread):
                 self._mount = mount  # not the root's: from now on the folder is where this disk is
             self._post(Present(self.path, ""))
 
-    def _lose(self, why: str) -> None:
+    def _lose(self, why: str, *, leased: bool = False) -> None:
         self._identity = None
         if self._told_missing is None:
             self._told_missing = why
-            self._post(Missing(self.path, why))
+            self._post(Missing(self.path, why, leased))
 
     def _measure(self) -> None:
         self.free = free_bytes(self.path)

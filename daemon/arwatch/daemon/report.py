@@ -59,7 +59,9 @@ class Report:
             figures = outcome.figures
             self.last = (path.stem, time.monotonic(), line(figures, status=True))
             output = str(outcome.output)
-            self.frame("frame.written", path, output=output, **figures.known(), since_complete_s=since, waiting=waiting)
+            other = {"reason": f"{outcome.left_alone}: this is {outcome.output.name}"} if outcome.left_alone else {}
+            facts = figures.known() | other
+            self.frame("frame.written", path, output=output, **facts, since_complete_s=since, waiting=waiting)
         elif isinstance(outcome, Skipped):
             self.frame("frame.skipped", path, output=str(outcome.output), reason=outcome.reason)
         elif isinstance(outcome, Failed):

@@ -17,11 +17,11 @@ from arwatch.daemon.folders import Folders
 from arwatch.daemon.heartbeat import TELL_S, Heartbeat, status
 from arwatch.daemon.report import Report
 from arwatch.daemon.signals import Signals
-from arwatch.daemon.watch import trouble
 from arwatch.errors import ArwatchError, SettingsError
 from arwatch.ledger.store import Ledger, set_aside
-from arwatch.model.outcome import Written
+from arwatch.model.outcome import Skipped, Written
 from arwatch.platform import machine, paths
+from arwatch.process.stages import recipe
 from arwatch.telling import systemd
 from arwatch.telling.log import Log
 from arwatch.work.happenings import Ended, Returned
@@ -33,6 +33,7 @@ from arwatch.work.worker import Compiling, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from multiprocessing.connection import Connection
     from pathlib import Path
 
     from arwatch.settings import Settings
@@ -117,14 +118,15 @@ class Service:
         if self._ended():
             return
         now = time.monotonic()
-        naps = [self._scheduler.sleep(), self._heartbeat.sleep(now) if self._ready else None]
-        if self._stop_by is not None:
-            naps.append(self._stop_by - now)
-        else:
-            naps.append(self._folders.sleep())
-        wait(
-            [*self._scheduler.handles(), self._signals.fileno()], max(0.0, min(nap for nap in naps if nap is not None))
-        )
+        naps = [
+            self._scheduler.sleep(),
+            self._heartbeat.sleep(now) if self._ready else None,
+            self._folders.sleep() if self._stop_by is None else self._stop_by - now,
+        ]
+        handles: list[Connection | int] = [*self._scheduler.handles(), self._signals.fileno()]
+        if self._stop_by is None:
+            handles += self._folders.handles()
+        wait(handles, max(0.0, min((nap for nap in naps if nap is not None), default=1.0)))
 
     def _ended(self) -> bool:
         if self._stop_by is None:
@@ -150,14 +152,17 @@ class Service:
             self._arrivals.ended(happening.job.source.path)
             if isinstance(happening.outcome, Written):
                 self._folders.output_written(happening.outcome.output, happening.outcome.size)
+            if isinstance(happening.outcome, Skipped) and happening.outcome.outdated:
+                self._arrivals.kept.answered(happening.job.source.path, kept=True)
+            if not waiting and not self._scheduler.in_work and not len(self._arrivals):
+                self._arrivals.kept.tell(self._folders.paths)
 
     # -- beginning and end ---------------------------------------------------------------------------------
 
     def _open(self, opened: ExitStack) -> None:
         self._signals = opened.enter_context(Signals())
-        self._folders = Folders(self._settings, self._signals.wake)
+        self._folders = Folders(self._settings)
         opened.callback(self._folders.close)
-        opened.enter_context(trouble(self._folders.events_lost, self._folders.observer_died))
         self._folders.begin()
         roots = self._folders.paths
         ledger = self._open_ledger(roots)
@@ -242,6 +247,9 @@ class Service:
             self._scheduler.renew_pool(self._pool)
         self._scheduler.apply(new, self._folders.paths, Policy.of_a_service(new.workers))
         self._arrivals.apply(new, anew=anew)
+        if recipe(new) != recipe(old):
+            self._arrivals.kept.count_again()
+            self._folders.scan_soon()
 
     # -- the ledger ----------------------------------------------------------------------------------------
 

@@ -17,15 +17,32 @@ if TYPE_CHECKING:
     from arwatch.model.frame import Frame
 
 FORMATS: tuple[RawFormat, ...] = (ARW,)
+"""The known formats."""
 
 
 def format_of(head: bytes) -> RawFormat:
-    """Give the format of a file that begins with these bytes; the first one explains what is of no known format."""
+    """Return the format of a file that begins with these bytes.
+
+    For unknown bytes it is the first of `FORMATS`, whose functions then raise an error that explains what the
+    file is instead.
+    """
     return next((known for known in FORMATS if known.sniff(head)), FORMATS[0])
 
 
 def needed_length(file: BinaryIO, size: int) -> int:
-    """Length that a file's own tables promise, in bytes; `size` is its length now.
+    """Return how long a file must be, in bytes, to hold all that its own tables promise.
+
+    Parameters
+    ----------
+    file
+        The file, open for reading; its position is changed.
+    size
+        Its length in bytes as it is now.
+
+    Returns
+    -------
+    int
+        At most `size` if the file is complete, more if it is not.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a raw format must tell arwatch of itself."""
+"""What arwatch needs to know of a raw format."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawFormat:
-    """A kind of raw file. The daemon uses `sniff` and `needed_length`, workers `read`."""
+    """A kind of raw file. The daemon calls `sniff` and `needed_length`, workers call `sniff` and `read`."""
 
     name: str
+    """Name for people, such as ARW."""
     sniff: Callable[[bytes], bool]
     """Whether a file that begins with these bytes (`HEAD` of them, or all there are) may be of this kind."""
     needed_length: Callable[[BinaryIO, int], int]
-    """(file, its length now in bytes) -> length that the file's own tables promise, bytes.
+    """Called with the open file and its length now; returns how long the file's own tables say that it must be.
 
-    Raises a FrameError where the file can never become a frame. Loads no heavy library."""
+    Both lengths are in bytes. It raises a FrameError if the file can never become a frame. It loads no heavy
+    library, because the daemon calls it for each file that stopped growing."""
     read: Callable[[Path], Frame]
-    """Decode one file; raises FrameError, or FileNotFoundError. May load heavy libraries when it is called."""
+    """Decodes one file; raises FrameError, or FileNotFoundError. It may load heavy libraries when it is called."""
 
 
 HEAD = 16
-"""Bytes of a file's beginning by which formats are told apart."""
+"""How many bytes of a file's beginning tell formats apart."""

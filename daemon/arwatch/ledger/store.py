@@ -196,8 +196,21 @@ class Ledger:
             (self._clock(), _key(output), recipe, _key(path)),
         )
 
-    def written(self, path: Path, output_size: int, figures: Figures) -> None:
-        """Record that the output exists, and what is known of the frame."""
+    def written(
+        self,
+        path: Path,
+        output_size: int,
+        figures: Figures,
+        *,
+        output: Path | None = None,
+        recipe: str | None = None,
+    ) -> None:
+        """Record that the output exists, and what is known of the frame.
+
+        `output` and `recipe`: where it lies and what it was made with, if that is not what `started` was told.
+        """
+        values: dict[str, object] = {"output": _key(output)} if output else {}
+        values |= {"recipe": recipe} if recipe else {}
         self._update(
             path,
             state="written",
@@ -206,6 +219,7 @@ class Ledger:
             facts=json.dumps(figures.known()),
             code=None,
             reason=None,
+            **values,
         )
 
     def failed(self, path: Path, look: Look | None, code: FailureCode, reason: str) -> None:

@@ -5,8 +5,9 @@ A new figure is a new field here, and the stage of `process` that fills it in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any, NamedTuple, Self, TypeAlias
 
 Value: TypeAlias = float | int | str
@@ -27,21 +28,36 @@ class Meaning(NamedTuple):
     """How a line for people shows it, such as `R {:.0f}`; empty: it does not."""
     status: bool = False
     """Whether the one line of status shows it, too."""
+    spare: int = 0
+    """0: a line for people always shows it. Else only where there is room; of several, that with the least number."""
+    readable: Callable[[Any], object] | None = None
+    """Turns the value into what `console` formats; None: the value is that."""
+
+    def show(self, value: Value) -> str:
+        """Give the value as a line for people has it."""
+        return self.console.format(self.readable(value) if self.readable else value)
 
 
-def _figure(
-    unit: str, digits: int, text: str, *, card: str = "", console: str = "", status: bool = False
-) -> Any:  # the field's own annotation tells its type
-    return field(default=None, metadata={"meaning": Meaning(unit, digits, text, card, console, status)})
+def _figure(unit: str, digits: int, text: str, **more: Any) -> Any:  # the field's own annotation tells its type
+    return field(default=None, metadata={"meaning": Meaning(unit, digits, text, **more)})
+
+
+def _local(taken: str) -> datetime:
+    """Read a time as clocks here show it; one without a distance from UTC is what the camera's clock showed."""
+    when = datetime.fromisoformat(taken)
+    return when.astimezone() if when.tzinfo else when
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """All figures of one frame; what is unknown is None, never 0."""
 
-    taken: str | None = _figure("", 0, "start of the exposure, ISO 8601; without a distance from UTC: camera clock")
-    exposure_s: float | None = _figure("s", 6, "Exposure time (in seconds)", card="EXPTIME")
-    iso: int | None = _figure("", 0, "ISO sensitivity", card="ISOSPEED")
+    taken: str | None = _figure(
+        "", 0, "start of the exposure, ISO 8601; without a distance from UTC: camera clock",
+        console=" {:%H:%M:%S}", spare=3, readable=_local,
+    )  # fmt: skip
+    exposure_s: float | None = _figure("s", 6, "Exposure time (in seconds)", card="EXPTIME", console=" {:g}s", spare=1)
+    iso: int | None = _figure("", 0, "ISO sensitivity", card="ISOSPEED", console=" ISO{}", spare=2)
     red_level: float | None = _figure("adu", 4, "median sky level", card="SKY_R", console=" R {:.0f}", status=True)
     red_noise: float | None = _figure("adu", 4, "median sky noise", card="SKYSIG_R", console="±{:.0f}")
     green_level: float | None = _figure("adu", 4, "median sky level", card="SKY_G", console=" G {:.0f}", status=True)
@@ -76,11 +92,27 @@ MEANINGS: dict[str, Meaning] = {part.name: part.metadata["meaning"] for part in 
 """Name of each figure -> what it is, in their order."""
 
 
-def line(figures: Figures, *, status: bool = False) -> str:
-    """Show in a few words what people look at: `R 812±9 G 1404±12 B 963±10`; `status`: even less."""
-    shown = (
-        meaning.console.format(value)
+def line(figures: Figures, *, status: bool = False, room: int = 0) -> str:
+    """Show in a few words what people look at: `R 812±9 G 1404±12 B 963±10`.
+
+    Parameters
+    ----------
+    figures : Figures
+        Those that are unknown are left out.
+    status : bool
+        Even less, for the one line of `systemctl status`.
+    room : int
+        Columns there are. Figures that can be spared are shown as far as they fit: `120s ISO1600 R 812±9 ...`.
+    """
+    parts = {
+        name: meaning.show(value)
         for name, meaning in MEANINGS.items()
         if meaning.console and (meaning.status or not status) and (value := getattr(figures, name)) is not None
-    )
-    return "".join(shown).strip()
+    }
+    shown = {name for name in parts if not MEANINGS[name].spare}
+    room += 1 - sum(len(parts[name]) for name in shown)  # the first blank is not shown
+    for name in sorted(parts.keys() - shown, key=lambda name: MEANINGS[name].spare):
+        if len(parts[name]) <= room:
+            shown.add(name)
+            room -= len(parts[name])
+    return "".join(text for name, text in parts.items() if name in shown).strip()

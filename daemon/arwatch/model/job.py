@@ -35,14 +35,34 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replace:
+    """Which outputs that are there may be replaced; a frame's output from before its file changed always is."""
+
+    current: bool = False
+    """The frame's own, though it is up to date."""
+    outdated: bool = False
+    """The frame's own, made with other settings."""
+    foreign: bool = False
+    """Those of other frames, and files that are not arwatch's."""
+
+
+KEEP = Replace()
+"""Only what is missing is made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """What a worker needs to know to process one frame."""
 
     source: Source
     output: Path
+    """The wanted place; where that belongs to another frame, the worker takes another name in the same folder."""
     root: Path
     """Folder that the output must not leave through a symbolic link."""
     settings: Settings
     threads: int = 1
-    force: bool = False
-    """Process the frame also where its output is up to date."""
+    replace: Replace = KEEP
+    given_away: bool = False
+    """The wanted name was given to another frame, whether its output still lies there or not."""
+    fresh: bool = False
+    """The file that was under the source's path before had gone: this is another frame."""

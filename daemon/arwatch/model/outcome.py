@@ -18,6 +18,10 @@ class Written:
     size: int
     """Bytes of the output."""
     figures: Figures
+    renewed: bool = False
+    """It replaced one that was made with other settings."""
+    left_alone: str | None = None
+    """Why the output has another name than the frame's: what lies there and was not replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,10 @@ class Skipped:
     size: int
     """Bytes of the output."""
     reason: str
+    recipe: str | None = None
+    """Digest of the settings that the output was made with."""
+    outdated: bool = False
+    """These are other settings than the job's: the output was kept, not renewed."""
     figures: Figures = field(default_factory=Figures)
     """As far as the output's header tells them."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from arwatch.settings import Output
 
@@ -35,26 +35,31 @@ def output_folder(source: Path, root: Path, output: Output) -> Path:
     return output_root(output, root) / below
 
 
-def output_path(source: Path, root: Path, output: Output, taken: Callable[[Path], bool]) -> Path:
-    """Give the output's place for a frame: `DSC00001.ARW` -> `DSC00001.bkg_subtracted.fits`.
+def output_names(source: Path, output: Output, *, real: Path | None = None, fingerprint: str = "") -> list[str]:
+    """Give the names that a frame's output may get, the wanted one first.
+
+    `DSC00001.ARW` wants `DSC00001.bkg_subtracted.fits`. Where that belongs to another frame (`a.ARW` beside `a.arw`;
+    two cameras, one output folder; a camera that counts from the beginning again) eight digits tell them apart, that
+    depend on the frame's path, or where that was another frame's, too, on its content.
 
     Parameters
     ----------
     source : Path
-        The frame.
-    root : Path
-        The watched folder it was found under; below `output.folder` the tree under it is kept.
+        The frame, as it was found.
     output : Output
         The settings' section.
-    taken : callable
-        Whether another frame owns this output (`a.ARW` beside `a.arw`; two cameras, one output folder): then
-        a few letters that depend on the frame's path tell them apart.
+    real : Path, optional
+        The frame without symbolic links and `..`, where that is known.
+    fingerprint : str, optional
+        Of the frame's content, hexadecimal, where that is known.
     """
-    folder = output_folder(source, root, output)
     ending = output.suffix + (".fz" if output.compress else "")
-    mark = "~" + hashlib.sha256(os.fsencode(source)).hexdigest()[:8]
-    plain = folder / (source.stem + ending)
-    if len(os.fsencode(plain.name)) <= NAME_MAX and not taken(plain):
-        return plain
-    stem = os.fsencode(source.stem)[: NAME_MAX - len(os.fsencode(mark + ending))]
-    return folder / (os.fsdecode(stem) + mark + ending)
+    paths = [real or source, source]
+    marks = [hashlib.sha256(os.fsencode(path)).hexdigest()[:8] for path in paths] + [fingerprint[:8]]
+    plain = source.stem + ending
+    names = [plain] if len(os.fsencode(plain)) <= NAME_MAX else []
+    for mark in filter(None, dict.fromkeys(marks)):
+        marked = f"~{mark}{ending}"
+        stem = os.fsencode(source.stem)[: NAME_MAX - len(os.fsencode(marked))]
+        names.append(os.fsdecode(stem) + marked)
+    return names

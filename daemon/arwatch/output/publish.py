@@ -1,4 +1,9 @@
-"""Files that appear complete or not at all: written under a hidden temporary name, synced, renamed."""
+"""Files that appear complete or not at all: written under a hidden temporary name, synced, renamed.
+
+A folder is opened once, and all that is done in it is done by its descriptor: what takes its place meanwhile gets
+nothing. The temporary file is locked from before its first byte until it has its final name or is gone; whoever
+removes what others left behind must get that lock first.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +18,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from arwatch.errors import NoSpaceError, WriteError
+from arwatch.errors import NameTakenError, NoSpaceError, WriteError
+from arwatch.platform.beneath import open_beneath, rename_new
 
 PREFIX, SUFFIX = ".arwatch-", ".tmp"
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_SYNC = {errno.EINVAL, errno.EOPNOTSUPP}  # network file systems that cannot sync a folder
+_NOT_STALE = {errno.EWOULDBLOCK, errno.ENOENT, errno.EACCES, errno.EPERM}  # in use, gone, or another user's
+
+_cleared: set[tuple[int, int]] = set()
+"""Folders (device, inode) in which this process has left nothing, and has removed what others had left."""
 
 
 def is_temporary(name: str) -> bool:
@@ -27,26 +37,39 @@ def is_temporary(name: str) -> bool:
 
 
 @contextmanager
-def published(output: Path, *, within: Path | None = None) -> Iterator[BinaryIO]:
+def published(output: Path, *, within: Path | None = None, new: bool = False) -> Iterator[BinaryIO]:
     """Open a temporary file that becomes `output` when the block ends, and vanishes when it raises.
 
-    What was there under that name is replaced; a symbolic link itself is replaced, not what it points to.
+    A symbolic link of that name is replaced itself, not what it points to.
 
     Parameters
     ----------
     output
         The final name; its folder exists.
     within
-        The folder that the output's real place may not leave, whatever symbolic links say.
+        The folder that the output may not leave: `output` begins with it, and no symbolic link below it is followed.
+    new
+        Replace nothing: what lies under the name by then is left alone.
 
     Raises
     ------
+    NameTakenError
+        With `new`, something lies under the name.
     NoSpaceError, WriteError
         For every `OSError` of the file system, also those raised inside the block.
     """
     try:
         with _folder(output.parent, within) as folder:
-            yield from _renamed(output.name, folder)
+            _clear_once(folder)
+            with _temporary(folder) as (temporary, file):
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                if new:
+                    _rename_new(temporary, output, folder)
+                else:
+                    os.replace(temporary, output.name, src_dir_fd=folder, dst_dir_fd=folder)
+            _sync_folder(folder)
     except OSError as error:
         raise _explained(error, output) from error
 
@@ -58,52 +81,37 @@ def write_ahead(file: BinaryIO, start: int, stop: int) -> None:
 
 
 def make_folder(output: Path, within: Path) -> None:
-    """Make the folder of an output, unless a symbolic link leads it out of `within`.
+    """Make the folder of an output below `within`, where no symbolic link is followed.
 
     Raises
     ------
     NoSpaceError, WriteError
     """
     try:
-        _check(_real(output.parent), within)
-        output.parent.mkdir(parents=True, exist_ok=True)
+        within.mkdir(parents=True, exist_ok=True)
+        os.close(open_beneath(within, output.parent, make=True))
     except OSError as error:
         raise _explained(error, output) from error
 
 
-def remove_stale(folder: Path) -> int:
-    """Remove what a power cut left of unfinished outputs; gives their number.
+def remove_stale(folder: Path, within: Path | None = None) -> int:
+    """Remove what a power cut or a failing disk left of unfinished outputs; gives their number.
 
-    Files that a living process is writing are left alone.
+    Files that a living process is writing are left alone. `within`: as for `published`.
     """
-    removed = 0
-    with contextlib.suppress(OSError), _folder(folder, None) as fd:
-        for name in filter(is_temporary, os.listdir(fd)):  # noqa: PTH208 - of the folder that is open
-            with contextlib.suppress(OSError):
-                removed += _remove_if_stale(name, fd)
-    return removed
+    with contextlib.suppress(OSError), _folder(folder, within) as fd:
+        return _remove_stale(fd)[0]
+    return 0
 
 
 @contextmanager
 def _folder(path: Path, within: Path | None) -> Iterator[int]:
-    real = _real(path, strict=True)
-    if within is not None:
-        _check(real, within)
-    fd = os.open(real, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    fd = os.open(path, flags) if within is None else open_beneath(within, path)
     try:
         yield fd
     finally:
         os.close(fd)
-
-
-def _check(real: Path, within: Path) -> None:
-    if not real.is_relative_to(_real(within)):
-        raise OSError(errno.EXDEV, f"the folder lies outside {within}, behind a symbolic link")
-
-
-def _real(path: Path, *, strict: bool = False) -> Path:
-    """Resolve links; a loop of them is an OSError (Path.resolve makes it a RuntimeError)."""
-    return Path(os.path.realpath(path, strict=strict))
 
 
 def _explained(error: OSError, output: Path) -> WriteError:
@@ -111,24 +119,81 @@ def _explained(error: OSError, output: Path) -> WriteError:
     return kind(f"{output.name} could not be written to {output.parent}: {error.strerror or error}")
 
 
-def _renamed(name: str, folder: int) -> Iterator[BinaryIO]:
-    temporary = f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(temporary, flags, 0o666, dir_fd=folder)
+def _rename_new(temporary: str, output: Path, folder: int) -> None:
     try:
-        with os.fdopen(fd, "w+b") as file:
-            # only tells `remove_stale` that somebody is at work; exclusive: under a shared one SMB lets nobody write
-            with contextlib.suppress(OSError):
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary, dir_fd=folder)
-        raise
-    _sync_folder(folder)
+        rename_new(temporary, output.name, folder)
+    except FileExistsError as error:
+        raise NameTakenError(f"another file took the name {output.name} in {output.parent} meanwhile") from error
+
+
+@contextmanager
+def _temporary(folder: int) -> Iterator[tuple[str, BinaryIO]]:
+    """Open a temporary file and lock it; removed on an error."""
+    name, file = _locked(folder)
+    with file:
+        try:
+            yield name, file
+        except BaseException:
+            _remove(name, folder)
+            raise
+
+
+def _locked(folder: int) -> tuple[str, BinaryIO]:
+    """Make a temporary file that nobody takes for stale; gives its name, too.
+
+    Whoever clears the folder may see it before it is locked, and remove it: then another one is made.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    while True:
+        name = f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
+        file = os.fdopen(os.open(name, flags, 0o666, dir_fd=folder), "w+b")
+        try:
+            if _lock(file) and _is_there(name, file, folder):
+                return name, file
+        except BaseException:
+            file.close()
+            _remove(name, folder)
+            raise
+        file.close()
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Lock a file without waiting; gives whether nobody else has locked it.
+
+    The lock is exclusive: under a shared one SMB lets nobody write.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks: there nobody else gets one either, and nothing counts as stale
+        pass
+    return True
+
+
+def _is_there(name: str, file: BinaryIO, folder: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(name, dir_fd=folder, follow_symlinks=False), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _remove(name: str, folder: int) -> None:
+    """Remove a temporary file; where the disk refuses, the folder is cleared when something is written there again."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        _cleared.clear()
+
+
+def _clear_once(folder: int) -> None:
+    """Clear a folder the first time that this process writes there, and after it had to leave something behind."""
+    found = os.fstat(folder)
+    identity = found.st_dev, found.st_ino
+    if identity not in _cleared and _remove_stale(folder)[1]:
+        _cleared.add(identity)
 
 
 def _sync_folder(folder: int) -> None:
@@ -139,10 +204,22 @@ def _sync_folder(folder: int) -> None:
             raise
 
 
+def _remove_stale(folder: int) -> tuple[int, bool]:
+    """Remove stale files of an open folder; gives their number, and whether the disk let that happen."""
+    removed, complete = 0, True
+    for name in filter(is_temporary, os.listdir(folder)):
+        try:
+            removed += _remove_if_stale(name, folder)
+        except OSError as error:
+            complete &= error.errno in _NOT_STALE
+    return removed, complete
+
+
 def _remove_if_stale(name: str, folder: int) -> bool:
     if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         return False
-    fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)  # NFS locks what may be written
+    # NFS locks what may be written; what takes the file's place now may be a pipe, which must not keep us
+    fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.unlink(name, dir_fd=folder)

@@ -1,1 +1,1 @@
-"""The machine: its cores, memory, folders, file systems and processes."""
+"""What depends on the machine: cores, memory, folders, file systems and processes."""

@@ -1,4 +1,4 @@
-"""Looking at files and folders: stat, listing, and which kind of file system it is."""
+"""Size and time of files, lists of a folder's files, and the type of a file system."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 
 LATEST_NS = 2**63 - 1
-"""The year 2262: what is later (garbage from a broken file system) does not fit into the ledger."""
+"""Nanoseconds since 1970 to the year 2262: later times, as broken file systems give, do not fit into the ledger."""
 
 
 def look(path: Path) -> Look | None:
-    """Size and time of a regular file; None where there is none."""
+    """Return size and modification time of a regular file; None if there is none, or it cannot be looked at.
+
+    Times before 1678 or after 2262 are replaced by these limits.
+    """
     try:
         found = path.stat()
     except (OSError, ValueError):
@@ -31,7 +34,22 @@ def look(path: Path) -> Look | None:
 
 
 def scan(folder: Path, wanted: Callable[[str], bool], *, recursive: bool) -> Iterator[tuple[Path, Look]]:
-    """Give the wanted files of a folder, oldest first, folder by folder; links to folders are not followed."""
+    """Find the wanted files of a folder, oldest first, and then those of the folders in it.
+
+    Parameters
+    ----------
+    folder
+        Where to begin. A folder that cannot be listed is taken for empty.
+    wanted
+        Called with a file's name; tells whether it is wanted.
+    recursive
+        Whether to go into the folders below; hidden ones and symbolic links to folders are left out.
+
+    Yields
+    ------
+    tuple of Path and Look
+        Each file with its size and time.
+    """
     return (found for found in scan_in_steps(folder, wanted, recursive=recursive) if found is not None)
 
 
@@ -53,7 +71,7 @@ def scan_in_steps(
                         found.append((seen.mtime_ns, entry.name, seen.size))
                     yield None
         except OSError:
-            pass  # it vanished meanwhile (its thread tells), or its disk is failing: what was found is there
+            pass  # the folder has vanished, or its disk fails: give the files that were found so far
         for mtime_ns, name, size in sorted(found):
             yield place / name, Look(size, mtime_ns)
         folders += [place / name for name in sorted(below, reverse=True)]
@@ -136,7 +154,10 @@ def _unescaped(field: bytes) -> Path:
 
 
 def file_system(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
-    """Give the type of the file system that holds a path (`ext4`, `cifs`, ...); empty where unknown."""
+    """Return the type of the file system that holds a path (`ext4`, `cifs`, ...); "" if it is not known.
+
+    Source: proc(5), /proc/pid/mounts.
+    """
     try:
         lines = mounts.read_bytes().splitlines()
     except OSError:

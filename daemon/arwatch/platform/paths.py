@@ -1,4 +1,4 @@
-"""Where state and caches belong on this machine."""
+"""In which folders arwatch keeps its state and its caches on this machine."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def state_folder(settings: State) -> Path:
-    """Where the ledger is kept: as set, else systemd's state directory, else the user's."""
+    """Return the folder of the ledger: as set, else systemd's state directory, else the user's."""
     if settings.folder:
         return Path(settings.folder).expanduser().absolute()
     return _folder_of("STATE_DIRECTORY", "XDG_STATE_HOME", ".local/state")
 
 
 def cache_folder() -> Path:
-    """Where compiled kernels are kept: NUMBA_CACHE_DIR, systemd's cache directory, else the user's."""
+    """Return the folder of compiled kernels: NUMBA_CACHE_DIR, else systemd's cache directory, else the user's."""
     if given := os.environ.get("NUMBA_CACHE_DIR"):
         return Path(given)
     return _folder_of("CACHE_DIRECTORY", "XDG_CACHE_HOME", ".cache")
@@ -34,6 +34,11 @@ def user_name() -> str:
 
 
 def _folder_of(systemd: str, xdg: str, default: str) -> Path:
+    """Return the folder that an environment variable of systemd's names, else arwatch's own in the user's.
+
+    systemd may name several, separated by colons; the first one counts. The user's is named by the variable
+    `xdg` of the XDG Base Directory Specification, else it is `default` in the home folder.
+    """
     if given := os.environ.get(systemd):
         return Path(given.split(":")[0])
     home = os.environ.get(xdg)

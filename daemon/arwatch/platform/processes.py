@@ -1,4 +1,4 @@
-"""How processes are started and ended together: libraries loaded ahead, Ctrl-C left to the parent, no orphans."""
+"""How processes are started, leave Ctrl-C to the process that started them, and end when it ends."""
 
 from __future__ import annotations
 
@@ -14,36 +14,40 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WORKERS_ENVIRONMENT = {
-    # frames are spread over our own processes and threads: BLAS's would only fight with them
+    # frames are spread over arwatch's own processes and threads; those of BLAS would compete with them for the cores
     "OPENBLAS_NUM_THREADS": "1",
-    # glibc: keep a frame's memory for the next one; to give it back and have it zeroed anew costs a tenth of the time
+    # glibc keeps a frame's memory for the next one: returning it to the kernel, which fills it with zeros before
+    # it is used again, takes a tenth of a frame's time
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
 }
-"""Read by the fork server's libraries when it starts."""
+"""Environment variables of workers; the fork server's libraries read them when it starts."""
 
 
 def load_ahead(cache: Path) -> None:
-    """Start the fork server if there is none: it loads the heavy libraries while its caller goes on.
+    """Start the fork server if none runs. It loads the heavy libraries while the caller continues.
 
     Parameters
     ----------
     cache
-        Where compiled kernels are kept.
+        The folder of compiled kernels.
     """
     os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
     for name, value in WORKERS_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     forkserver.set_forkserver_preload(["arwatch.work.preload"])
-    # where the machine has no room for it now, it is started with the first worker
+    # if the machine has no memory or process for it now, it is started with the first worker
     with contextlib.suppress(OSError), deaf_to_interrupts():
         forkserver.ensure_running()
 
 
 @contextlib.contextmanager
 def deaf_to_interrupts() -> Iterator[None]:
-    """Let processes that are started here not hear Ctrl-C, which reaches the whole group: their parent decides."""
-    resource_tracker.ensure_running()  # whoever starts it unblocks the signal
+    """Start processes in this context that ignore Ctrl-C.
+
+    A terminal sends SIGINT to the whole process group. Only the parent shall act on it, and end the others.
+    """
+    resource_tracker.ensure_running()  # starting it unblocks the signal, so it must run before the signal is blocked
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -52,7 +56,10 @@ def deaf_to_interrupts() -> Iterator[None]:
 
 
 def die_with_parent() -> None:
-    """End this process when the one that started it does, however that ends (prctl(2))."""
+    """Have the kernel kill this process when the one that started it ends, also if that is killed.
+
+    Source: prctl(2), PR_SET_PDEATHSIG.
+    """
     pr_set_pdeathsig = 1
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)

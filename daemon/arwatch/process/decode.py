@@ -28,15 +28,14 @@ class Decoded:
     """What EXIF tells."""
 
 
-def decode(job: Job) -> Decoded:
-    """Read a job's file.
+def decode(job: Job, digest: str) -> Decoded:
+    """Read a job's file, whose SHA-256 is `digest`.
 
     Raises
     ------
     FrameError, OSError, MemoryError
         It cannot be decoded, or not be read.
     """
-    digest = sha256(job.source.path)
     frame = formats.read(job.source.path)
     exposure = frame.exposure
     taken = start_of(exposure, job.settings.camera)

@@ -7,12 +7,12 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from arwatch.errors import FailureCode, FrameError
+from arwatch.errors import FailureCode, FrameError, NameTakenError
 from arwatch.model.figures import Figures
-from arwatch.model.outcome import Failed, Outcome, Skipped, Unsettled, Written
-from arwatch.output import fits
+from arwatch.model.outcome import Failed, Outcome, Unsettled, Written
 from arwatch.platform.fs import look
 from arwatch.process.decode import decode, sha256
+from arwatch.process.place import made_before, target_of
 from arwatch.process.stages import is_current
 from arwatch.process.subtract import subtract
 from arwatch.process.write import FINGERPRINT, write
@@ -32,7 +32,7 @@ def is_warm() -> bool:
 def process(job: Job) -> Outcome:
     """Turn a frame into a FITS file; whatever goes wrong becomes part of the outcome."""
     try:
-        return _done_before(job) or _run_stages(job)
+        return _run_stages(job)
     except (FrameError, OSError, MemoryError) as error:
         if not _unchanged(job.source):
             return Unsettled(reason="the file changed or vanished while it was read")
@@ -42,33 +42,36 @@ def process(job: Job) -> Outcome:
 
 
 def _run_stages(job: Job) -> Outcome:
+    if not _unchanged(job.source):
+        return Unsettled(reason="the file changed before it was read")
+    if (done := made_before(job)) is not None:
+        return done
     clock = _Stopwatch()
-    decoded = decode(job)
+    digest = sha256(job.source.path)
+    fingerprint = digest[:FINGERPRINT]
+    if (done := made_before(job, fingerprint)) is not None:
+        return done
+    decoded = decode(job, digest)
     if not _unchanged(job.source):
         return Unsettled(reason="the file changed while it was read")
     decode_s = clock.lap()
     subtracted = subtract(decoded.frame, job)
     subtract_s = clock.lap()
     figures = Figures.of(decoded.figures.known() | subtracted.figures.known())
-    size = write(job, decoded, subtracted, figures)
+    while True:
+        target = target_of(job, fingerprint, figures.taken)
+        try:
+            size = write(job, target, decoded, subtracted, figures)
+        except NameTakenError:
+            # by another program, or by a worker that found the same frame over another path: then all is done
+            if (done := made_before(job, fingerprint)) is not None:
+                return done
+        else:
+            break
     figures = replace(figures, decode_s=decode_s, subtract_s=subtract_s, write_s=clock.lap())
-    return Written(output=job.output, size=size, figures=figures)
-
-
-def _done_before(job: Job) -> Outcome | None:
-    """Whether there is nothing to do: the output reads back, and was made from these bytes with these settings."""
-    if not _unchanged(job.source):
-        return Unsettled(reason="the file changed before it was read")
-    made = None if job.force else fits.provenance(job.output)
-    if made is None or made.size != job.source.size or not is_current(made.recipe, job.settings):
-        return None
-    if made.mtime_ns == job.source.mtime_ns:
-        reason = "the output is up to date"
-    elif made.fingerprint == sha256(job.source.path)[:FINGERPRINT]:
-        reason = "the frame was touched, but is the same"
-    else:
-        return None
-    return Skipped(output=job.output, size=made.length, reason=reason, figures=made.figures)
+    before = target.replaces
+    renewed = before is not None and before.fingerprint == fingerprint and not is_current(before.recipe, job.settings)
+    return Written(output=target.path, size=size, figures=figures, renewed=renewed, left_alone=target.left_alone)
 
 
 def _failed(error: FrameError | OSError | MemoryError) -> Failed:

@@ -12,6 +12,7 @@ from arwatch.process.stages import recipe
 if TYPE_CHECKING:
     from arwatch.model.figures import Figures
     from arwatch.model.job import Job
+    from arwatch.output.ownership import Target
     from arwatch.process.decode import Decoded
     from arwatch.process.subtract import Subtracted
 
@@ -19,11 +20,13 @@ FINGERPRINT = 32
 """Hexadecimal digits of the source's SHA-256 that tell frames apart."""
 
 
-def write(job: Job, decoded: Decoded, subtracted: Subtracted, figures: Figures) -> int:
-    """Write a job's output; gives its size in bytes.
+def write(job: Job, target: Target, decoded: Decoded, subtracted: Subtracted, figures: Figures) -> int:
+    """Write a job's output to its target; gives its size in bytes.
 
     Raises
     ------
+    NameTakenError
+        The target was to be new, and is no more.
     NoSpaceError, WriteError
         The file system refused, or the file does not read back.
     """
@@ -35,9 +38,9 @@ def write(job: Job, decoded: Decoded, subtracted: Subtracted, figures: Figures) 
         recipe=recipe(settings),
     )
     if settings.output.folder:
-        make_folder(job.output, within=job.root)
+        make_folder(target.path, within=job.root)
     size = fits.write(
-        job.output,
+        target.path,
         decoded.frame,
         subtracted.sky,
         subtracted.rows,
@@ -45,7 +48,8 @@ def write(job: Job, decoded: Decoded, subtracted: Subtracted, figures: Figures) 
         figures=figures,
         settings=settings,
         within=job.root,
+        new=target.new,
     )
-    if fits.provenance(job.output) is None:
-        raise WriteError(f"{job.output.name} does not read back as it was written: check the disk")
+    if fits.provenance(target.path) is None:
+        raise WriteError(f"{target.path.name} does not read back as it was written: check the disk")
     return size

@@ -1,4 +1,4 @@
-"""A camera that is not there: scenes of a known sky, rendered and written as raw files."""
+"""A simulated camera: scenes of a known sky, rendered and written as raw files."""
 
 from arwatch.simulate.arw_file import arw_bytes, colors_of, write_arw
 from arwatch.simulate.camera import Scene, Shot, Star, camera, render, save_truth, tonight

@@ -1,4 +1,4 @@
-"""A mosaic and its exposure facts as the bytes of an uncompressed ARW, such as a Sony ILCE-7M3 writes."""
+"""A mosaic and its exposure as the bytes of an uncompressed ARW, such as a Sony ILCE-7M3 writes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _TYPES = {"B": (1, "B", 1), "s": (2, "s", 1), "H": (3, "H", 1), "I": (4, "I", 1)
 """TIFF's code, struct's letter, and numbers a value."""
 
 DATA_OFFSET = 4096
-"""Bytes: room for header and EXIF, which need less than 1 kB."""
+"""Where the picture begins, bytes; header and EXIF before it need less than 1 kB."""
 
 
 def colors_of(pattern: str) -> NDArray[np.uint8]:
-    """(2, 2) band of each filter of a pattern such as RGGB: 0 red, 1 green, 2 blue."""
+    """Return the band (2, 2) of each filter of a pattern such as RGGB: 0 red, 1 green, 2 blue."""
     return np.array([["RGB".index(letter) for letter in pattern[i : i + 2]] for i in (0, 2)], np.uint8)
 
 
@@ -41,11 +41,12 @@ def write_arw(
     Parameters
     ----------
     path
-        Where; an existing file is replaced.
+        The file to write; an existing one is replaced.
     mosaic
         (ny, nx) in ADU, not above 16383, margins included.
     exposure
-        What EXIF says; its make and model are not used, LibRaw must take it for this camera's.
+        What EXIF shall say. Its make and model are not used, because LibRaw decodes the file by those of the
+        ILCE-7M3.
     pattern
         Filters of the visible area from its first pixel on.
     black_level
@@ -74,7 +75,7 @@ def arw_bytes(
 
 
 def picture_tags(shape: tuple[int, ...], pattern: str, black_level: int) -> Tags:
-    """Return the tags of a raw picture that do not depend on how it is stored, and 16 bits uncompressed."""
+    """Return the tags of an uncompressed raw picture (ny, nx) of 16 bits, without those that say where it is stored."""
     return {
         256: ("I", (shape[1],)),
         257: ("I", (shape[0],)),
@@ -101,7 +102,7 @@ def assemble(picture: Tags, exposure: Exposure | None, data: bytes) -> bytes:
 
 
 def tiff_header(picture: Tags, exif: Tags) -> bytes:
-    """Lay out a little-endian TIFF header, one IFD and its EXIF IFD, which tifffile cannot write."""
+    """Return a little-endian TIFF header with one IFD and its EXIF IFD, which tifffile cannot write."""
     start = 8
     size = len(_ifd(picture | {34665: ("I", (0,))}, start))
     exif_start = start + size
@@ -110,6 +111,7 @@ def tiff_header(picture: Tags, exif: Tags) -> bytes:
 
 
 def _ifd(tags: Tags, start: int) -> bytes:
+    """Return an IFD that stands at the offset `start`, with its longer values behind it."""
     table, values = b"", b""
     values_start = start + 2 + 12 * len(tags) + 4
     for tag, (kind, value) in sorted(tags.items()):
@@ -129,7 +131,7 @@ def _ifd(tags: Tags, start: int) -> bytes:
 
 
 def exif_tags(exposure: Exposure) -> Tags:
-    """Return the tags of the EXIF IFD that says what `exposure` knows."""
+    """Return the tags of the EXIF IFD for all of an exposure that is not None."""
     tags: Tags = {}
 
     def rational(tag: int, value: float | None) -> None:

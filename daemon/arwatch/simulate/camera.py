@@ -1,4 +1,4 @@
-"""A camera that is not there: realistic uncompressed ARW frames of a known sky, one after the other."""
+"""A simulated camera, which writes uncompressed ARW frames of a known sky one after the other."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from arwatch.model.frame import Exposure
 from arwatch.simulate.arw_file import arw_bytes, colors_of
 
 WHITE_LEVEL = 16383
-"""14 bit."""
+"""ADU: the largest value of 14 bits."""
 
 Bands: TypeAlias = tuple[float, float, float]
 """A value for red, green and blue."""
 
-_STRIPE = 256  # rows rendered at once: noise for all of 61 Mpx would not fit a small computer
-_CHUNKS = 20
-_SLOW_S = 2.0
+_STRIPE = 256  # rows rendered at once: a small computer has no memory for the noise of 61 Mpx
+_CHUNKS = 20  # in which a slow frame is written
+_SLOW_S = 2.0  # seconds that it takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +36,13 @@ class Star:
     y: float
     """Row of its centre."""
     flux: Bands
-    """What the whole profile holds, in ADU, if every pixel had the band's filter."""
+    """Sum over the whole profile, ADU, as if each pixel had the band's filter."""
     fwhm: float = 3.0
     """Pixels."""
 
 
-def _taken_long_ago() -> Exposure:
+def _example_exposure() -> Exposure:
+    """Return the exposure of the default scene."""
     return Exposure(
         taken=datetime(2024, 8, 12, 23, 15, 7, 250_000),  # noqa: DTZ001  a camera's clock knows no zone
         utc_offset=timedelta(hours=2),
@@ -57,14 +58,14 @@ def _taken_long_ago() -> Exposure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What the camera looks at, and how."""
+    """What the camera looks at, and with what sensor and exposure."""
 
     height: int = 4024
-    """Pixels; at least 22, which is LibRaw's least."""
+    """Pixels; at least 22, because LibRaw opens no smaller frame."""
     width: int = 6024
     """Pixels; at least 22."""
     seed: int = 0
-    """Of the star field and, with the frame's number, of the noise."""
+    """Seed of the star field and, with the frame's number, of the noise."""
     sky: Bands = (450.0, 800.0, 620.0)
     """ADU above the black level, in the middle of the frame."""
     gradient: tuple[float, float] = (0.2, 0.1)
@@ -72,7 +73,7 @@ class Scene:
     vignetting: float = 0.3
     """Part of the light lost in the corners."""
     stars: int | tuple[Star, ...] = 500
-    """The stars, or how many at random."""
+    """The stars, or how many random ones."""
     read_noise: float = 3.0
     """ADU."""
     gain: float = 1.2
@@ -81,13 +82,13 @@ class Scene:
     """ADU."""
     pattern: str = "RGGB"
     """Filters from the first pixel on: RGGB, BGGR, GRBG or GBRG."""
-    exposure: Exposure = field(default_factory=_taken_long_ago)
-    """Of the first frame."""
+    exposure: Exposure = field(default_factory=_example_exposure)
+    """The first frame's exposure; the time of each later one follows from its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shot:
-    """A rendered frame and its truth."""
+    """A rendered frame, and the sky and stars that are in it."""
 
     mosaic: NDArray[np.uint16]
     """(ny, nx), ADU."""
@@ -97,14 +98,14 @@ class Shot:
 
 
 def star_field(scene: Scene) -> tuple[Star, ...]:
-    """Return the scene's stars; those at random are many faint and few bright ones, from blue to red."""
+    """Return the scene's stars; random ones are mostly faint, and of all colours from blue to red."""
     if not isinstance(scene.stars, int):
         return scene.stars
     rng = np.random.default_rng(scene.seed)
     count = scene.stars
     xs = rng.uniform(0, scene.width - 1, count)
     ys = rng.uniform(0, scene.height - 1, count)
-    fluxes = 2000.0 * (1 - rng.random(count)) ** (-1 / 1.2)  # ten times brighter, sixteen times rarer
+    fluxes = 2000.0 * (1 - rng.random(count)) ** (-1 / 1.2)  # stars ten times as bright are sixteen times as rare
     hues = rng.normal(0, 0.2, count)
     return tuple(
         Star(x=x, y=y, flux=(0.7 * flux * 10**hue, flux, 0.7 * flux * 10**-hue))
@@ -115,18 +116,18 @@ def star_field(scene: Scene) -> tuple[Star, ...]:
 
 
 def render(scene: Scene, frame_number: int = 1) -> Shot:
-    """Expose one frame; the same scene and number give the same frame."""
+    """Compute one frame of a scene; the same scene and number always give the same frame."""
     bands = colors_of(scene.pattern)
     sky = _sky(scene, bands)
     light = sky.copy()
     stars = star_field(scene)
     for star in stars:
-        _add(light, star, bands)
+        _add_star(light, star, bands)
     rng = np.random.default_rng((scene.seed, frame_number))
     mosaic = np.empty(sky.shape, np.uint16)
     for top in range(0, scene.height, _STRIPE):
         mean = light[top : top + _STRIPE]
-        # so many photons follow a normal distribution
+        # photon noise; the normal distribution is close to Poisson's for so many photons
         noise = np.sqrt(np.maximum(mean - scene.black_level, 0) / scene.gain + scene.read_noise**2)
         noise *= rng.standard_normal(mean.shape, np.float32)
         noise += mean
@@ -135,6 +136,7 @@ def render(scene: Scene, frame_number: int = 1) -> Shot:
 
 
 def _sky(scene: Scene, bands: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Compute black level and sky (ny, nx), ADU, each pixel in its own band."""
     rows = np.linspace(-1, 1, scene.height, dtype=np.float32)[:, None]
     columns = np.linspace(-1, 1, scene.width, dtype=np.float32)
     light = 1 + scene.gradient[0] / 2 * rows + scene.gradient[1] / 2 * columns
@@ -146,7 +148,8 @@ def _sky(scene: Scene, bands: NDArray[np.uint8]) -> NDArray[np.float32]:
     return light
 
 
-def _add(light: NDArray[np.float32], star: Star, bands: NDArray[np.uint8]) -> None:
+def _add_star(light: NDArray[np.float32], star: Star, bands: NDArray[np.uint8]) -> None:
+    """Add a star to the light (ny, nx), ADU, out to five standard deviations."""
     sigma = star.fwhm / 2.3548
     reach = int(np.ceil(5 * sigma))
     top, left = max(0, round(star.y) - reach), max(0, round(star.x) - reach)
@@ -159,7 +162,10 @@ def _add(light: NDArray[np.float32], star: Star, bands: NDArray[np.uint8]) -> No
 
 
 def save_truth(path: Path, shot: Shot) -> None:
-    """Write a shot's truth to an .npz file: `sky`, and `stars` with a row (x, y, fwhm, three fluxes) each."""
+    """Write sky and stars of a frame to an .npz file: `sky` (ny, nx), ADU, and `stars` (n, 6), see `Star`.
+
+    A row of `stars` is (x, y, fwhm, flux in red, flux in green, flux in blue).
+    """
     stars = np.array([(star.x, star.y, star.fwhm, *star.flux) for star in shot.stars]).reshape(-1, 6)
     np.savez(path, sky=shot.sky, stars=stars)
 
@@ -179,20 +185,21 @@ def camera(
     Parameters
     ----------
     folder
-        Where; made if it does not exist. Numbers go on after the highest DSC number there.
+        Folder for the frames; it is created if it does not exist. Numbers continue after the highest DSC number
+        there.
     frames
-        How many.
+        How many frames to take.
     interval_s
         Seconds from a frame's completion to the start of the next one.
     scene
-        What to look at; the default scene if None.
+        The scene to render; the default one if None.
     slow
-        Write under the final name, in chunks over two seconds, as a download does; otherwise the
-        frame is renamed into place.
+        Write each frame under its final name in small pieces over two seconds, as a slow download does;
+        otherwise the frame is written under another name and then renamed.
     truth
-        Save each frame's truth as `DSC00001.truth.npz` beside it.
+        Save what is in each frame beside it, as `DSC00001.truth.npz`; see `save_truth`.
     sleep
-        How to wait.
+        Called with the seconds to wait.
     """
     scene = scene or Scene()
     folder.mkdir(parents=True, exist_ok=True)
@@ -212,7 +219,7 @@ def camera(
         if truth:
             save_truth(path.with_suffix(".truth.npz"), shot)
         if slow:
-            _trickle(path, data, sleep)
+            _write_slowly(path, data, sleep)
         else:
             hidden = folder / f".{path.name}.part"
             hidden.write_bytes(data)
@@ -221,13 +228,15 @@ def camera(
 
 
 def _later(exposure: Exposure, frames: int, interval_s: float) -> Exposure:
+    """Return the exposure that begins so many frames later."""
     if exposure.taken is None:
         return exposure
     pause = frames * ((exposure.exposure_s or 0.0) + interval_s)
     return replace(exposure, taken=exposure.taken + timedelta(seconds=pause))
 
 
-def _trickle(path: Path, data: bytes, sleep: Callable[[float], object]) -> None:
+def _write_slowly(path: Path, data: bytes, sleep: Callable[[float], object]) -> None:
+    """Write a file in `_CHUNKS` pieces over `_SLOW_S` seconds."""
     step = -(-len(data) // _CHUNKS)
     with path.open("wb") as file:
         for start in range(0, len(data), step):
@@ -237,12 +246,13 @@ def _trickle(path: Path, data: bytes, sleep: Callable[[float], object]) -> None:
 
 
 def _highest_number(folder: Path) -> int:
+    """Return the highest number of a DSC frame in a folder; 0 without any."""
     names = (re.fullmatch(r"DSC(\d{5})\.ARW", entry.name, re.IGNORECASE) for entry in folder.iterdir())
     return max((int(name[1]) for name in names if name), default=0)
 
 
 def tonight(height: int, width: int) -> Scene:
-    """Give the default scene, taken now, by a camera whose clock knows this machine's zone."""
+    """Return the default scene at this size (pixels), taken now by a camera with this machine's time zone."""
     now = datetime.now(UTC).astimezone()
     scene = Scene(height=height, width=width)
     return replace(scene, exposure=replace(scene.exposure, taken=now.replace(tzinfo=None), utc_offset=now.utcoffset()))

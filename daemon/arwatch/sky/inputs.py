@@ -1,4 +1,4 @@
-"""Which mosaics and colour maps can be used, in words for whoever calls the engine."""
+"""Check mosaics and colour maps, and explain to the caller which ones cannot be used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BANDS = {"red": (0,), "green": (1, 3), "blue": (2,)}
 """LibRaw's colour indices of each band."""
 
 PERIODS = (1, 2, 3, 4, 6, 8, 12, 16)
-"""Heights and widths of colour patterns that are looked for in a full colour map."""
+"""Heights and widths, pixels, of the colour patterns that are looked for in a full colour map."""
 
 
 def checked_mosaic(mosaic: ArrayLike) -> NDArray[Any]:
@@ -42,12 +42,13 @@ def checked_mosaic(mosaic: ArrayLike) -> NDArray[Any]:
 
 
 def color_pattern(colors: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Return one period of the colour pattern.
+    """Return one period (pattern height, pattern width) of the colour pattern.
 
     Parameters
     ----------
     colors
-        LibRaw's colour indices: the map of all pixels, or one period of it from the first pixel on.
+        LibRaw's colour indices, 0 red, 1 and 3 green, 2 blue: the map (ny, nx) of all pixels, or one period of
+        it from the first pixel on.
     shape
         The mosaic's (ny, nx).
 
@@ -72,22 +73,29 @@ def color_pattern(colors: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.uint8
 
 
 def _one_period(colors: NDArray[Any]) -> NDArray[Any]:
-    """Cut the smallest pattern out of a full map."""
+    """Return the smallest pattern that a full map (ny, nx) repeats; raise ValueError if there is none."""
     ny, nx = colors.shape
-    py = next((p for p in PERIODS if p >= ny or np.array_equal(colors[p:], colors[:-p])), None)
-    if py is None:
+    height = next((p for p in PERIODS if p >= ny or np.array_equal(colors[p:], colors[:-p])), None)
+    if height is None:
         raise ValueError("colors repeat themselves in no pattern of up to 16 rows")
-    rows = colors[:py]
-    px = next((p for p in PERIODS if p >= nx or np.array_equal(rows[:, p:], rows[:, :-p])), None)
-    if px is None:
+    rows = colors[:height]
+    width = next((p for p in PERIODS if p >= nx or np.array_equal(rows[:, p:], rows[:, :-p])), None)
+    if width is None:
         raise ValueError("colors repeat themselves in no pattern of up to 16 columns")
-    return rows[:, :px]
+    return rows[:, :width]
 
 
-def fewest_samples(box: tuple[int, int], share: float) -> int:
+def fewest_samples(box: tuple[int, int], fraction: float) -> int:
     """Return how many samples a box must keep to be used: more than 90 %, photutils' default.
 
-    `share` is the part of the pixels that can be samples at all: 1 in a filled band. Leftover boxes at the
-    right and lower edge are held against whole ones.
+    Incomplete boxes at the right and lower edge must keep as many as whole ones. Example: a box of 100 x 100
+    in a filled band must keep 9001 of its 10,000 samples; an incomplete box of 89 x 100 is never used.
+
+    Parameters
+    ----------
+    box
+        Height and width of a whole box, pixels.
+    fraction
+        Which part of the pixels can be samples: 1 in a filled band, 1/4 for red in a Bayer pattern.
     """
-    return math.floor(0.9 * share * (box[0] * box[1])) + 1
+    return math.floor(0.9 * fraction * (box[0] * box[1])) + 1

@@ -1,4 +1,7 @@
-"""How the kernels are compiled: once a machine, without the interpreter's lock, exact in the last digits that count."""
+"""How kernels are compiled: once for each machine, and so that they run without the interpreter's lock.
+
+A kernel is a function that numba compiles to machine code.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,20 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
 KERNELS: list[Any] = []
-"""Every compiled function of the engine."""
+"""All kernels whose modules have been imported."""
 
 
 def kernel(function: Function) -> Function:
-    """Compile on first use and keep the machine code.
+    """Return a function that is compiled when it is first called, and whose machine code is kept in a cache.
 
-    The code lies where NUMBA_CACHE_DIR says, else beside the module, else (a read-only installation) in
-    the user's cache folder; without any of them it lives as long as the process.
+    The cache is the folder that NUMBA_CACHE_DIR names, else one beside the module, else (if that is read-only)
+    the user's cache folder. If none of them can be written to, the code is lost when the process ends.
 
-    Sums may be reordered for the vector unit ("reassoc", "contract"): they are sums of float64, of which
-    the order changes digits far below those kept, and the order is fixed at compile time, so it does not
-    depend on threads. "nnan" and "nsz" hold because only finite samples come in and nobody asks for the
-    sign of a zero.
+    The compiler may reorder sums for the vector unit ("reassoc", "contract"). They are sums of float64, whose
+    order changes them by less than 1e-12 of their value. The order is fixed when the code is compiled, so that
+    results do not depend on threads. The process that compiles may join other copies of the functions that a
+    kernel calls than a process that loads the cache: its results can differ from later ones by as little.
+    "nnan" and "nsz" are right because all samples are finite, and no result depends on the sign of a zero.
     """
     options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract", "nnan", "nsz"}}
     try:
@@ -41,15 +45,16 @@ def kernel(function: Function) -> Function:
 
 
 def discard_stale() -> None:
-    """Remove machine code that other versions of the engine left behind.
+    """Remove from the cache what was compiled from other versions of the sources.
 
-    numba compares the file that a kernel is written in, but not those of the kernels that it calls.
+    numba compiles a kernel anew when the file that it is written in has changed, but not when that of a kernel
+    that it calls has.
     """
     current = _marker("sources")
     if current is None or current.exists():
         return
     names = {(function.py_func.__module__.rpartition(".")[2], function.py_func.__name__) for function in KERNELS}
-    with suppress(OSError):  # whoever may not write there has no code of their own to remove either
+    with suppress(OSError):  # a user who may not write there has no code there
         for pattern in ("arwatch-*", *(f"{module}.{name}-*.nbi" for module, name in names)):
             for old in current.parent.glob(pattern):
                 old.unlink(missing_ok=True)
@@ -57,20 +62,20 @@ def discard_stale() -> None:
 
 
 def mark_ready() -> None:
-    """Note beside the cached code that it is complete for this processor."""
+    """Create a file in the cache that says: it is complete for these sources and this processor."""
     marker = _marker(f"{get_host_cpu_name()}.ready")
     if marker is not None:
         marker.touch()
 
 
 def is_ready() -> bool:
-    """Say whether the cached code of just these sources, for this processor, is complete."""
+    """Say whether the cache is complete for these sources and this processor."""
     marker = _marker(f"{get_host_cpu_name()}.ready")
     return marker is not None and marker.exists()
 
 
 def _marker(what: str) -> Path | None:
-    """Name a file beside the cached code that stands for these sources and this numba."""
+    """Return the path of a file in the cache named by these sources and numba's version; None without a cache."""
     folder = KERNELS[0].stats.cache_path
     if folder is None:
         return None

@@ -51,7 +51,7 @@ class Subtraction(Sky):
 
 
 class Rows(Protocol):
-    """A mosaic (ny, nx) of which some rows after the other are read: an array, or what computes them then."""
+    """A mosaic (ny, nx) that is read some rows at a time: an array, or an object that then computes them."""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""The method by photutils and astropy, step for step: slow, literal, and the yardstick of the fast path."""
+"""The method by photutils and astropy, step for step: slow, and what the fast engine is compared with."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from arwatch.sky.model import BandModel, Subtraction
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-ESTIMATORS = {
+REFERENCE_ESTIMATORS = {
     "mode": ModeEstimatorBackground,
     "median": MedianBackground,
     "mean": MeanBackground,
@@ -58,47 +58,49 @@ def subtract_background_reference(
     models: dict[str, BandModel] = {}
     norms = {"red": settings.red_norm, "green": 1.0, "blue": settings.blue_norm}
     for band, indices in BANDS.items():
-        own = np.isin(color_map, indices)
-        share = 1.0 if settings.fill else float(np.isin(pattern, indices).mean())
-        fit = _fit(_filled(image, own, settings) if settings.fill else image, own, share, settings)
-        subtracted[own] -= fit.background[own]
-        subtracted[own] *= norms[band]
+        in_band = np.isin(color_map, indices)
+        fraction = 1.0 if settings.fill else float(np.isin(pattern, indices).mean())
+        fit = _fit(_filled(image, in_band, settings) if settings.fill else image, in_band, fraction, settings)
+        subtracted[in_band] -= fit.background[in_band]
+        subtracted[in_band] *= norms[band]
         models[band] = BandModel(mesh=fit.background_mesh, rms=fit.background_rms_mesh)
     return Subtraction(mosaic=subtracted, **models)
 
 
-def _filled(image: NDArray[np.float64], own: NDArray[np.bool_], settings: Background) -> NDArray[np.float64]:
-    """Fill a band's missing samples, those of value 0 among them, from the band itself."""
-    band: NDArray[np.float64] = np.where(own & (image != 0), image, np.nan)
+def _filled(image: NDArray[np.float64], in_band: NDArray[np.bool_], settings: Background) -> NDArray[np.float64]:
+    """Return the band (ny, nx), ADU, with missing samples, also those of value 0, filled from its own samples."""
+    band: NDArray[np.float64] = np.where(in_band & (image != 0), image, np.nan)
     with warnings.catch_warnings():
-        # a hole wider than the kernel stays NaN, and counts as 0 like everything that is still missing
+        # astropy warns that a hole wider than the kernel stays NaN; it is set to 0 below
         warnings.filterwarnings("ignore", "nan_treatment='interpolate'", AstropyUserWarning)
         band = interpolate_replace_nans(band, Gaussian2DKernel(x_stddev=settings.kernel_stddev))
     band[np.isnan(band)] = 0.0
     return band
 
 
-def _fit(band: NDArray[np.float64], own: NDArray[np.bool_], share: float, settings: Background) -> Background2D:
+def _fit(band: NDArray[np.float64], in_band: NDArray[np.bool_], fraction: float, settings: Background) -> Background2D:
     """Fit the band: from all pixels of the filled band, or (`fill = false`) from its own valid samples.
 
-    `share` is the part of a box that may hold samples; photutils' 10 % limit refers to that part.
+    `fraction` is the part of a box that can be samples; photutils' limit of 10 % refers to that part.
     """
     return Background2D(
         band,
         settings.box_size,
-        mask=None if settings.fill else ~own | (band == 0),
+        mask=None if settings.fill else ~in_band | (band == 0),
         filter_size=settings.filter_size,
-        exclude_percentile=_exclude_percentile(band.shape, settings.box_size, share),
+        exclude_percentile=_exclude_percentile(band.shape, settings.box_size, fraction),
         sigma_clip=SigmaClip(sigma=settings.sigma, maxiters=settings.max_iterations),
-        bkg_estimator=ESTIMATORS[settings.estimator](),
+        bkg_estimator=REFERENCE_ESTIMATORS[settings.estimator](),
     )
 
 
-def _exclude_percentile(shape: tuple[int, int], box_size: int, share: float) -> float:
-    """Return photutils' default, 10 % of the samples, stated so that every release reads it alike.
+def _exclude_percentile(shape: tuple[int, int], box_size: int, fraction: float) -> float:
+    """Return photutils' default, 10 % of the samples, as a percentage that all its releases understand alike.
 
-    A box that keeps exactly 90 % is excluded by photutils up to 3.0 and used by later ones
-    (astropy/photutils pull request 2363). Half a pixel beside that limit no box can be undecided.
+    A box that keeps exactly 90 % of its samples is excluded by photutils up to 3.0 and used by later releases
+    (astropy/photutils pull request 2363). The percentage returned lies half a sample beside that limit, where
+    no box can be. Example: with boxes of 100 x 100, 9000 samples are too few and 9001 enough; the result
+    stands for 9000.5.
     """
     box = min(box_size, shape[0]), min(box_size, shape[1])
-    return 100 * (1 - (fewest_samples(box, share) - 0.5) / (box[0] * box[1]))
+    return 100 * (1 - (fewest_samples(box, fraction) - 0.5) / (box[0] * box[1]))

@@ -1,4 +1,4 @@
-"""Independent parts of one frame's work, shared among threads."""
+"""Do independent parts of one frame's work in several threads."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ Part = TypeVar("Part")
 
 
 def share(work: Callable[[Part], None], parts: Iterable[Part], threads: int) -> None:
-    """Do the work of every part, in the caller's thread and as many others as can be started.
+    """Call `work` for every part, in the caller's thread and in up to `threads` - 1 others.
 
-    Whoever is free takes the next part. What the parts raise is raised here.
+    Each thread takes the next part when it has finished one. If no other thread can be started, for lack of
+    memory, the caller's does all. An error that `work` raises is raised here, after the other threads ended.
     """
-    waiting = iter(list(parts))  # the iterator of a list gives each part once, whichever thread asks
+    waiting = iter(list(parts))  # threads may share the iterator of a list: it gives each part once
 
-    def work_off() -> None:
+    def do_parts() -> None:
         for part in waiting:
             work(part)
 
     with ThreadPoolExecutor(threads) as pool:
         helpers: list[Future[None]] = []
-        with suppress(RuntimeError):  # the bound on memory has no room for another thread's stack
+        with suppress(RuntimeError):  # the limit on memory leaves no room for another thread's stack
             for _ in range(threads - 1):
-                helpers.append(pool.submit(work_off))  # noqa: PERF401 (what was started before one failed counts)
-        work_off()
+                helpers.append(pool.submit(do_parts))  # noqa: PERF401 (those started before one fails are kept)
+        do_parts()
     for helper in helpers:
         helper.result()

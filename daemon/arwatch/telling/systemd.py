@@ -7,15 +7,21 @@ import os
 import socket
 import sys
 
+from arwatch.telling.text import printable
+
 
 def notify(**state: str) -> None:
-    """Send assignments such as READY="1" to the service manager, if one listens."""
+    r"""Send assignments such as READY="1" to the service manager, if one listens.
+
+    A message is one assignment a line. Values may contain names of files, and a name may contain a line break: what is
+    not printable is sent as `\n`, so that no name can tell the manager anything.
+    """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]
-    message = "\n".join(f"{key}={value}" for key, value in state.items()).encode("utf-8", "replace")
+    message = "\n".join(f"{key}={printable(value)}" for key, value in state.items()).encode()
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as s:
         s.sendto(message, socket.MSG_DONTWAIT, address)
 

@@ -6,11 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 from arwatch.errors import FailureCode
-from arwatch.model.job import Job, Source
+from arwatch.model.job import KEEP, Job, Replace, Source
 from arwatch.model.outcome import Failed, Outcome, Skipped, Unsettled, Written
-from arwatch.output.naming import output_path, output_root, root_of
+from arwatch.output.naming import output_folder, output_names, output_root, root_of
 from arwatch.platform import machine
-from arwatch.platform.fs import look
 from arwatch.process.stages import recipe
 from arwatch.work.happenings import Ended, Happening, Postponed, Returned, RoomAgain, RoomForecast, RoomLow
 from arwatch.work.pool import Done
@@ -51,9 +50,9 @@ class Scheduler:
     free : callable
         folder -> bytes that can still be written there.
     clear_away : callable
-        Removes what a killed worker left of unfinished outputs in a folder.
-    force : bool
-        Process frames also where their output is up to date.
+        (folder, root) -> removes what a killed worker left of unfinished outputs in a folder below `root`.
+    replace : Replace
+        Which outputs are made again though they are there.
     """
 
     def __init__(
@@ -65,15 +64,15 @@ class Scheduler:
         *,
         policy: Policy,
         free: Callable[[Path], int],
-        clear_away: Callable[[Path], None],
-        force: bool = False,
+        clear_away: Callable[[Path, Path], None],
+        replace: Replace = KEEP,
     ) -> None:
         self._ledger = ledger
         self._pool = pool
         self._free = free
         self._clear_away = clear_away
         self._closed: frozenset[Path] = frozenset()
-        self._force = force
+        self._replace = replace
         self._in_work: dict[Path, Entry] = {}
         self._rooms: dict[Path, Room] = {}
         self._next_pool: Callable[[], Pool] | None = None
@@ -108,7 +107,7 @@ class Scheduler:
             if root_of(path, self._roots) in hanging and self._in_work.pop(path, None) is not None:
                 self._pool.give_up(job)
                 self._ledger.put_back(path, uncounted=True)
-                self._clear_away(job.output.parent)
+                self._clear_away(job.output.parent, job.root)
 
     def left_behind(self) -> list[str]:
         """Name workers that could not be ended: the kernel ends them when their file system answers."""
@@ -178,10 +177,10 @@ class Scheduler:
 
     def abandon(self) -> None:
         """End the workers, put back what they had, leave nothing half-written."""
-        folders = {job.output.parent for job in self._pool.busy()}
+        folders = {(job.output.parent, job.root) for job in self._pool.busy()}
         self._pool.close()
-        for folder in folders:
-            self._clear_away(folder)
+        for folder, root in folders:
+            self._clear_away(folder, root)
         # should the ledger fail now, a scan or the next start puts them back
         given, self._in_work = self._in_work, {}
         for path in given:
@@ -196,17 +195,24 @@ class Scheduler:
         output, workers = self._settings.output, self._settings.workers
         root = root_of(entry.path, self._roots)
         used = min(machine.worker_count(workers), self.in_work + self._ledger.waiting())
+        wanted = output_folder(entry.path, root, output) / output_names(entry.path, output)[0]
         return Job(
             source=Source(entry.path, entry.size or 0, entry.mtime_ns or 0),
-            output=output_path(entry.path, root, output, lambda place: self._is_taken(place, entry.path)),
+            output=wanted,
             root=output_root(output, root),
             settings=self._settings,
             threads=machine.threads_for(workers, used),
-            force=self._force,
+            replace=self._replace,
+            given_away=self._is_given_away(wanted, entry.path),
         )
 
-    def _is_taken(self, output: Path, path: Path) -> bool:
-        return any(owner != path and look(owner) is not None for owner in self._ledger.owners(output))
+    def _is_given_away(self, output: Path, path: Path) -> bool:
+        """Whether another frame has got this output, as the ledger has it.
+
+        Of two that are in work at once the first to be done gets it: they may be the same frame, found twice.
+        """
+        owners = (self._ledger.get(owner) for owner in self._ledger.owners(output) if owner != path)
+        return any(owner is not None and owner.state == "written" for owner in owners)
 
     # -- room on the disks -----------------------------------------------------------------------------------
 
@@ -265,12 +271,12 @@ class Scheduler:
         if entry is None:
             return
         if isinstance(outcome, Written):
-            self._ledger.written(path, outcome.size, outcome.figures)
+            self._ledger.written(path, outcome.size, outcome.figures, output=outcome.output)
             _, room = self._room_of(root_of(path, self._roots))
             room.wrote(job.source.size, outcome.size, job.source.mtime_ns / 1e9)
             yield Ended(entry, job, outcome)
         elif isinstance(outcome, Skipped):
-            self._ledger.written(path, outcome.size, outcome.figures)
+            self._ledger.written(path, outcome.size, outcome.figures, output=outcome.output, recipe=outcome.recipe)
             yield Ended(entry, job, outcome)
         elif isinstance(outcome, Unsettled):
             yield Returned(entry, job, outcome)
@@ -280,7 +286,7 @@ class Scheduler:
     def _failed(self, job: Job, failure: Failed, entry: Entry) -> Iterator[Happening]:
         path, attempt = job.source.path, entry.attempts + 1
         if failure.code in {FailureCode.TIMEOUT, FailureCode.WORKER_LOST}:
-            self._clear_away(job.output.parent)  # it was killed, perhaps while writing
+            self._clear_away(job.output.parent, job.root)  # it was killed, perhaps while writing
         decision = decide(failure.code, attempt, self._policy)
         if isinstance(decision, TryAgain):
             self._ledger.put_back(path, delay_s=decision.delay_s)

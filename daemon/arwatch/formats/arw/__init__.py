@@ -24,3 +24,4 @@ def _read(path: Path) -> Frame:
 
 
 ARW = RawFormat(name="ARW", sniff=_is_tiff, needed_length=needed_length, read=_read)
+"""Raw files in a TIFF container."""

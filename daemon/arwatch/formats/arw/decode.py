@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
 import struct
+import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,10 +16,11 @@ import rawpy
 import tifffile
 
 from arwatch.errors import DamagedError, FrameError, IncompleteError, NoMemoryError, ReadError, UnsupportedError
-from arwatch.formats.arw import content, tables
+from arwatch.formats.arw import content, decoded, tables
 from arwatch.model.frame import Exposure, Frame
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -31,12 +34,12 @@ _TIFF_EP = {
     36867: "DateTimeOriginal",
     37386: "FocalLength",
 }
-"""Facts that stand in the first IFD; EXIF's own take precedence."""
+"""Tags that cameras write into the first IFD, with the names of their EXIF values, which take precedence."""
 
 _DECIPHER = bytes.maketrans(bytes(n**3 % 249 if n < 249 else n for n in range(256)), bytes(range(256)))
-"""Sony's cipher for tags 0x94xx: each byte to its third power, modulo 249."""
+"""Undoes Sony's cipher of the tags 0x94xx, which raises each byte below 249 to its third power, modulo 249.
 
-logging.getLogger("tifffile").disabled = True  # its remarks on damaged tables are not for this log
+Source: LibRaw and ExifTool (Sony.pm, `Decipher`)."""
 
 MAX_PIXELS = 300_000_000
 """A picture with more pixels is a damaged header; the largest sensors of today have 150 million."""
@@ -55,7 +58,7 @@ def read(path: Path) -> Frame:
     Returns
     -------
     Frame
-        The visible mosaic, a copy of its own, with its colour pattern, levels and exposure facts.
+        The visible mosaic as a copy of its own, with its colour pattern, its levels in ADU and its exposure.
 
     Raises
     ------
@@ -78,6 +81,7 @@ def read(path: Path) -> Frame:
 
 
 def _read(file: BinaryIO) -> Frame:
+    """Check and decode an open file: its tables first, then its stored bytes, then what LibRaw made of them."""
     size = os.fstat(file.fileno()).st_size
     raw = tables.raw_image(file, size)
     if raw is None or raw.end > size:
@@ -87,14 +91,15 @@ def _read(file: BinaryIO) -> Frame:
     try:
         suspects = content.check_stored(file, raw)
         with rawpy.RawPy() as decoder:
-            decoder.open_file(f"/dev/fd/{file.fileno()}")  # any name, and surely the file that was checked
+            # by its number: LibRaw cannot open every name, and this is surely the file that was checked
+            decoder.open_file(f"/dev/fd/{file.fileno()}")
             sizes = decoder.sizes
             _refuse_absurd(sizes.raw_width, sizes.raw_height, size)
             decoder.unpack()
             mosaic = _mosaic(decoder)
-            content.check_rows(mosaic[: raw.used_height - sizes.top_margin] if raw.used_height < raw.height else mosaic)
+            decoded.check_rows(mosaic[: raw.used_height - sizes.top_margin] if raw.used_height < raw.height else mosaic)
             if raw.compression in content.LOSSLESS:
-                content.check_lossless(file, raw, decoder.raw_image, suspects)
+                decoded.check_lossless(file, raw, decoder.raw_image, suspects)
             return Frame(
                 mosaic=mosaic,
                 colors=_colors(decoder),
@@ -113,6 +118,7 @@ def _read(file: BinaryIO) -> Frame:
 
 
 def _refuse_unsupported(raw: tables.RawImage) -> None:
+    """Raise UnsupportedError for storage that no decoder reads and for pictures without a mosaic."""
     if raw.compression == 32766:
         raise UnsupportedError(
             "the frame is stored as ARW 6 (compressed by an A7 V or later), which no decoder here reads yet: "
@@ -125,11 +131,13 @@ def _refuse_unsupported(raw: tables.RawImage) -> None:
 
 
 def _refuse_absurd(width: int, height: int, size: int) -> None:
-    if width * height > min(MAX_PIXELS, 16 * size):  # the densest storage needs a bit a pixel
+    """Raise DamagedError if a file of `size` bytes cannot hold so many pixels, or no sensor has them."""
+    if width * height > min(MAX_PIXELS, 16 * size):  # no storage needs less than half a bit a pixel
         raise DamagedError(f"the header claims {width} x {height} pixels: it is damaged, copy the file again")
 
 
 def _mosaic(decoder: rawpy.RawPy) -> NDArray[np.uint16]:
+    """Copy the visible mosaic (ny, nx), ADU; refuse pictures with several colours a pixel."""
     visible = decoder.raw_image_visible
     if decoder.raw_type is not rawpy.RawType.Flat or visible.ndim != 2:
         raise UnsupportedError("the frame holds no colour mosaic: only frames of one colour a pixel can be used")
@@ -150,51 +158,69 @@ def _colors(decoder: rawpy.RawPy) -> NDArray[np.uint8]:
 
 
 def _fits_into_memory(raw: tables.RawImage, size: int) -> bool:
-    """Tell whether a refusal of LibRaw may be taken at its word: without memory it calls a sound frame damaged."""
+    """Tell whether there is memory to decode the frame; without it LibRaw reports a sound frame as damaged."""
     try:
-        np.empty(4 * raw.width * raw.height + size, np.uint8)  # its mosaic, ours, and the bytes to be unpacked
+        # 2 bytes a pixel each for LibRaw's mosaic and for the copy, and the file's bytes
+        np.empty(4 * raw.width * raw.height + size, np.uint8)
     except MemoryError:
         return False
     return True
 
 
 def _explained(error: Exception) -> FrameError:
+    """Return what an error of LibRaw means to the user."""
     if not isinstance(error, rawpy.LibRawFatalError):
         return UnsupportedError("the decoder does not know this camera's storage: a newer version of rawpy may read it")
     return DamagedError("the frame's data is damaged and cannot be decoded: copy the file again from the card")
 
 
 def _exposure(file: BinaryIO) -> Exposure:
-    """Read what EXIF and the maker's notes tell; a broken EXIF costs its facts, never the frame."""
+    """Read the exposure from EXIF and the maker's notes; values that cannot be read are None."""
     try:
         file.seek(0)
-        with tifffile.TiffFile(file) as tiff:
+        with _without_messages(), tifffile.TiffFile(file) as tiff:
             tags = tiff.pages.first.tags
-            facts = {name: tags.valueof(code) for code, name in _TIFF_EP.items() if code in tags}
+            values = {name: tags.valueof(code) for code, name in _TIFF_EP.items() if code in tags}
             exif = tags.valueof(34665)
             order = tiff.byteorder
-    except Exception:  # whatever tifffile makes of damaged tables
+    except Exception:  # tifffile raises almost anything on damaged tables
         return Exposure()
-    facts |= exif if isinstance(exif, dict) else {}
-    iso = _number(facts.get("ISOSpeedRatings"))
-    if iso is None or iso >= 65535:  # as much as fits there
-        iso = _number(facts.get("RecommendedExposureIndex")) or iso
+    values |= exif if isinstance(exif, dict) else {}
+    iso = _number(values.get("ISOSpeedRatings"))
+    if iso is None or iso >= 65535:  # the largest number that this tag can hold stands for all that are larger
+        iso = _number(values.get("RecommendedExposureIndex")) or iso
     return Exposure(
-        taken=_taken(facts.get("DateTimeOriginal"), facts.get("SubsecTimeOriginal")),
-        utc_offset=_utc_offset(facts.get("OffsetTimeOriginal")),
-        exposure_s=_number(facts.get("ExposureTime")),
+        taken=_taken(values.get("DateTimeOriginal"), values.get("SubsecTimeOriginal")),
+        utc_offset=_utc_offset(values.get("OffsetTimeOriginal")),
+        exposure_s=_number(values.get("ExposureTime")),
         iso=None if iso is None else round(iso),
-        f_number=_number(facts.get("FNumber")),
-        focal_length_mm=_number(facts.get("FocalLength")),
-        make=_text(facts.get("Make")),
-        model=_text(facts.get("Model")),
-        lens=_text(facts.get("LensModel")),
-        camera_temperature_c=_temperature(file, facts.get("MakerNote"), order),
+        f_number=_number(values.get("FNumber")),
+        focal_length_mm=_number(values.get("FocalLength")),
+        make=_text(values.get("Make")),
+        model=_text(values.get("Model")),
+        lens=_text(values.get("LensModel")),
+        camera_temperature_c=_temperature(file, values.get("MakerNote"), order),
     )
 
 
+@contextlib.contextmanager
+def _without_messages() -> Iterator[None]:
+    """Keep what tifffile logs in this thread about damaged tables out of the program's log."""
+    thread = threading.get_ident()
+
+    def from_elsewhere(record: logging.LogRecord) -> bool:
+        return record.thread != thread
+
+    logger = logging.getLogger("tifffile")
+    logger.addFilter(from_elsewhere)
+    try:
+        yield
+    finally:
+        logger.removeFilter(from_elsewhere)
+
+
 def _number(value: object) -> float | None:
-    """Return a positive number or rational; None for what is broken or says unknown by 0."""
+    """Return a positive number or rational as a float; None if it is broken, or 0, by which cameras say unknown."""
     match value:
         case int() | float():
             number = float(value)
@@ -208,13 +234,15 @@ def _number(value: object) -> float | None:
 
 
 def _text(value: object) -> str | None:
+    """Return the printable part of a text; None if there is none."""
     if not isinstance(value, str):
         return None
     printable = "".join(letter for letter in value.partition("\0")[0] if letter.isprintable()).strip()
-    return printable if printable.strip("-") else None  # a lens without contacts is "----"
+    return printable if printable.strip("-") else None  # cameras write "----" for a lens without contacts
 
 
 def _taken(date_time: object, subseconds: object) -> datetime | None:
+    """Combine a time such as "2024:08:12 23:15:07" with fractions of a second such as "250"."""
     text, fraction = _text(date_time), _text(subseconds)
     try:
         taken = datetime.strptime(text or "", "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007  the zone has a tag of its own
@@ -225,6 +253,7 @@ def _taken(date_time: object, subseconds: object) -> datetime | None:
 
 
 def _utc_offset(value: object) -> timedelta | None:
+    """Read an offset such as "+02:00"."""
     match = re.fullmatch(r"([+-])([01][0-9]):([0-5][0-9])", _text(value) or "")
     if match is None:
         return None
@@ -233,7 +262,11 @@ def _utc_offset(value: object) -> timedelta | None:
 
 
 def _temperature(file: BinaryIO, note: object, order: str) -> float | None:
-    """Read CameraTemperature from Sony's tag 0x9403, as LibRaw and ExifTool do."""
+    """Read CameraTemperature, degrees Celsius, from Sony's tag 0x9403 in the maker's notes.
+
+    Of its deciphered bytes number 4 is not between 1 and 99 where there is no temperature, and number 5 is
+    the temperature as a signed byte. Source: LibRaw and ExifTool (Sony.pm, `Tag9403`).
+    """
     if not isinstance(note, bytes):
         return None
     try:

@@ -1,4 +1,7 @@
-"""How long lossless JPEG code (ITU-T T.81, annex H) for given pixels is: a check on silent decoders."""
+"""How long the lossless JPEG code of given pixels is: a check, because decoders do not report all damage.
+
+Source: ITU-T T.81, annex H.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +14,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 START = b"\xff\xd8"
-"""With which every JPEG begins."""
+"""The bytes with which every JPEG begins."""
 
 _PADDING = 16  # bytes that encoders may leave at the end
 _SOF3, _DHT, _SOS, _EOI = 0xFFC3, 0xFFC4, 0xFFDA, b"\xff\xd9"
 
 
 def is_exact(data: bytes, tile: NDArray[np.uint16]) -> bool | None:
-    """Tell whether a lossless JPEG had to be read to its end, but for some padding, to decode to `tile`.
+    """Tell whether a lossless JPEG has as many bytes of code as its pixels need, but for some padding.
+
+    Each pixel is stored as its difference to the left neighbour, and the JPEG's own Huffman tables say how
+    many bits each difference takes. Example: pixels whose differences take 80,001 bits need 10,001 bytes; a
+    JPEG with 10,001 to 10,017 bytes of code is exact.
 
     Parameters
     ----------
     data
         The stored JPEG.
     tile
-        (rows, columns): what was decoded from it; one sample a pixel, or Sony's four colours in 2 x 2 pixels.
+        (rows, columns): the pixels decoded from it. The JPEG holds them as one, two or more neighbouring columns
+        of "colours", or (Sony) as four colours, one for each place in 2 x 2 pixels.
 
     Returns
     -------
     bool or None
-        None where the JPEG is of a kind that this cannot judge.
+        None for a JPEG with another predictor, with restart markers, or of another process or size.
     """
     if _EOI not in data:
         return False
@@ -38,11 +46,11 @@ def is_exact(data: bytes, tile: NDArray[np.uint16]) -> bool | None:
         precision, (rows, columns, colors), tables, available = _parse(data)
     except (IndexError, KeyError, ValueError, struct.error):
         return None
-    # a sample of each filter of Sony's 2 x 2 pattern, or of neighbouring columns
+    # the "colours" of the JPEG are the places in 2 x 2 pixels (Sony), or neighbouring columns
     down, across = (2, 2) if colors == 4 and 2 * rows == tile.shape[0] else (1, colors)
     if tile.shape != (rows * down, columns * across):
         return None
-    differences = np.empty_like(tile)  # modulo 65536, as the standard has it
+    differences = np.empty_like(tile)  # modulo 65536, as the standard demands
     np.subtract(tile[:, across:], tile[:, :-across], out=differences[:, across:])
     np.subtract(tile[down:, :across], tile[:-down, :across], out=differences[down:, :across])
     np.subtract(tile[:down, :across], np.uint16(1 << (precision - 1)), out=differences[:down, :across])
@@ -58,7 +66,10 @@ def is_exact(data: bytes, tile: NDArray[np.uint16]) -> bool | None:
 
 
 def _parse(data: bytes) -> tuple[int, tuple[int, int, int], list[NDArray[np.uint8]], int]:
-    """Return precision, (rows, columns, colours), bits of each difference a colour, and bytes of code."""
+    """Return precision in bits, (rows, columns, colours), for each colour the bits by difference, and bytes of code.
+
+    Raises ValueError, KeyError, IndexError or struct.error for a JPEG that `is_exact` cannot judge.
+    """
     at = len(START)
     precision, shape = 0, (0, 0, 0)
     tables: dict[int, NDArray[np.uint8]] = {}
@@ -86,7 +97,10 @@ def _parse(data: bytes) -> tuple[int, tuple[int, int, int], list[NDArray[np.uint
 
 
 def _bits(counts: bytes, categories: bytes) -> NDArray[np.uint8]:
-    """Return how many bits each difference modulo 65536 takes."""
+    """Return how many bits each difference takes, (65536,): its category's Huffman code and its own bits.
+
+    `counts` (16) says how many codes there are of each length from 1 to 16 bits, `categories` whose they are.
+    """
     lengths = np.zeros(256, np.uint8)
     lengths[list(categories)] = np.repeat(np.arange(1, 17), list(counts))
     differences = np.arange(65536)

@@ -1,7 +1,8 @@
-"""Where a raw file says that its picture lies, and so how long it must be: TIFF tables, nothing decoded.
+"""Where a raw file's TIFF tables say that its picture lies, and so how long the file must be.
 
-The daemon looks at every growing file this way, so the module needs the standard library only, reads no more
-than the tables themselves, and trusts nothing in them: loops, counts and offsets are all bounded.
+The daemon reads the tables of each file that stopped growing. Therefore this module needs the standard library
+only, reads no more than the tables, decodes nothing, and checks all that it reads: loops, counts and offsets
+are bounded.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ _MAX_PIECES = 65_536  # strips or tiles; 61 Mpx in strips of one row are 6,336
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_BYTES = 273, 277, 278, 279
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES, _SUB_IFDS = 322, 323, 324, 325, 330
-_SONY_SIZE = 28728  # 0x7038: width and height without what fills up the last tiles
+_SONY_SIZE = 28728  # 0x7038: width and height without the pixels that only fill the last tiles
 
 _CFA, _LINEAR_RAW, _YCBCR = 32803, 34892, 6
 _UNCOMPRESSED = 1
 
 _FORMATS = {1: "B", 3: "H", 4: "I", 13: "I"}  # BYTE, SHORT, LONG, IFD: the types that these tags have
 
-_PICTURES = {
+_OTHER_KINDS = {
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
     b"GIF8": "a GIF picture",
@@ -72,6 +73,8 @@ class RawImage:
 
 
 class _Missing(Exception):  # noqa: N818  it never leaves this module, and missing bytes are no error
+    """The file must have `needed` bytes before the tables can be read on."""
+
     def __init__(self, needed: int) -> None:
         self.needed = needed
 
@@ -91,32 +94,36 @@ def needed_length(file: BinaryIO, size: int) -> int:
     Returns
     -------
     int
-        Bytes. At most `size`: complete. Greater: not complete yet; where the tables themselves are not there
-        yet (or still zeros, in a preallocated file) it is only the length at which to look again.
+        Bytes. If it is at most `size`, the file is complete. If it is greater, the file is not complete yet;
+        while the tables themselves are missing (or are still zeros, in a preallocated file) it is only the
+        length at which the tables can be read on, or `size` + 1.
 
     Raises
     ------
     NotRawError
-        Whatever is still to come, this cannot become a raw picture.
+        This cannot become a raw picture, whatever bytes follow.
     OSError
         The file could not be read.
     """
     try:
-        return find_raw(file, size).end
+        return _find_raw(file, size).end
     except _Missing as missing:
         return max(missing.needed, size + 1)
 
 
 def raw_image(file: BinaryIO, size: int) -> RawImage | None:
-    """Describe the raw picture of `file`; None while its tables are not there (see `needed_length`)."""
+    """Describe the raw picture of a file of `size` bytes; None while its tables are missing.
+
+    Raises NotRawError and OSError as `needed_length` does.
+    """
     try:
-        return find_raw(file, size)
+        return _find_raw(file, size)
     except _Missing:
         return None
 
 
-def find_raw(file: BinaryIO, size: int) -> RawImage:
-    """Find the largest raw picture, as LibRaw does, through the chain of IFDs and their SubIFDs."""
+def _find_raw(file: BinaryIO, size: int) -> RawImage:
+    """Describe the largest raw picture in the IFDs and SubIFDs, as LibRaw chooses it."""
     if size < _HEADER:
         raise _Missing(_HEADER)
     tiff = _Tiff(file, size)
@@ -131,7 +138,7 @@ def find_raw(file: BinaryIO, size: int) -> RawImage:
         try:
             entries, following = tiff.entries(offset)
             if 0 in entries:
-                missing = size + 1  # no such tag: the table's end is not written yet
+                missing = size + 1  # there is no tag 0: the end of the table is not written yet
             if following:
                 waiting.append(following)
             if _SUB_IFDS in entries:
@@ -151,13 +158,15 @@ def find_raw(file: BinaryIO, size: int) -> RawImage:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    """An entry of an IFD: TIFF type, number of values, and the values themselves or where they are."""
+
     kind: int
     count: int
     inline: bytes
 
 
 class _Tiff:
-    """Bounded reading of TIFF structures; what is beyond the end or not yet written raises `_Missing`."""
+    """Reads TIFF structures; raises `_Missing` where they are beyond the file's end or not written yet."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file = file
@@ -170,14 +179,14 @@ class _Tiff:
         elif not any(head):
             raise _Missing(size + 1)  # preallocated, nothing written yet
         else:
-            raise NotRawError(_what_else(head + self._read(0, min(size, 64))[_HEADER:]))
+            raise NotRawError(_other_kind(head + self._read(0, min(size, 64))[_HEADER:]))
         (self.first,) = struct.unpack(self._order + "I", head[4:])
 
     def entries(self, offset: int) -> tuple[dict[int, _Entry], int]:
         """Read one IFD: its entries by tag, and the offset of the next IFD or 0."""
         (count,) = struct.unpack(self._order + "H", self._read(offset, 2))
         if offset < _HEADER or count == 0:
-            raise _Missing(self._size + 1)  # zeros where a table belongs: not written yet
+            raise _Missing(self._size + 1)  # a table in the header or without entries: zeros, not written yet
         if count > _MAX_ENTRIES:
             return {}, 0
         table = self._read(offset + 2, 12 * count)
@@ -188,11 +197,11 @@ class _Tiff:
         try:
             (following,) = struct.unpack(self._order + "I", self._read(offset + 2 + 12 * count, 4))
         except _Missing:
-            following = 0  # sloppy writers leave the last IFD's link out
+            following = 0  # some programs do not write the last IFD's link
         return found, following
 
     def values(self, entry: _Entry, limit: int) -> tuple[int, ...]:
-        """Read an entry's integers; none where its type or count is nonsense."""
+        """Read an entry's integers; an empty tuple if its type or count is not possible."""
         code = _FORMATS.get(entry.kind)
         if code is None or not 0 < entry.count <= limit:
             return ()
@@ -256,10 +265,11 @@ def _image(tiff: _Tiff, entries: dict[int, _Entry]) -> RawImage | None:
     )
 
 
-def _what_else(head: bytes) -> str:
+def _other_kind(head: bytes) -> str:
+    """Say what a file that is no TIFF file is, and what to do with it."""
     if head.startswith(b"version https://git-lfs"):
         return "the file is a Git LFS pointer, not the picture: fetch the real file (git lfs pull)"
-    for magic, name in _PICTURES.items():
+    for magic, name in _OTHER_KINDS.items():
         if head.startswith(magic):
             return f"the file is {name}, not a camera raw file: keep it out of the watched folder"
     return "the file is not a camera raw file: keep it out of the watched folder"

@@ -1,7 +1,7 @@
 """Subtraction -> FITS and back; the only place that knows the format."""
 
 from arwatch.output.fits.facts import Origin
-from arwatch.output.fits.reading import Band, Provenance, Subtracted, open, provenance, restore  # noqa: A004 - arwatch.open
+from arwatch.output.fits.reading import Band, Provenance, Subtracted, asked, open, provenance, restore  # noqa: A004 - arwatch.open
 from arwatch.output.fits.writing import restore_file, write
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Origin",
     "Provenance",
     "Subtracted",
+    "asked",
     "open",
     "provenance",
     "restore",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import warnings
@@ -24,6 +25,9 @@ Color: TypeAlias = Literal["red", "green", "blue"]
 # What astropy and the checks here raise for files that are damaged or somebody else's.
 _BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, fits.VerifyError)
 
+# Numbers of errors that tell of the file, not of its disk: gone, another user's, a link, a socket.
+_OF_THE_FILE = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO}
+
 _COLORS: tuple[Color, ...] = ("red", "green", "blue")
 _FIRST_LETTERS = {"R": 0, "G": 1, "B": 2}
 
@@ -34,6 +38,8 @@ class Provenance:
 
     name: str
     """Of the source, without folder; other bytes than UTF-8 as `os.fsdecode` has them."""
+    path: Path
+    """Of the source, when the output was made."""
     size: int
     """Of the source, bytes."""
     mtime_ns: int
@@ -109,11 +115,26 @@ def provenance(output: Path) -> Provenance | None:
     Only the headers are read: they promise a length, and the file must have it.
     """
     try:
+        return asked(output)
+    except OSError:
+        return None
+
+
+def asked(output: Path) -> Provenance | None:
+    """Where an output came from, as `provenance` tells it; but what fails in the disk says nothing about the file.
+
+    Raises
+    ------
+    OSError
+        The file system did not give the bytes.
+    """
+    try:
         with _regular(output) as file, warnings.catch_warnings(action="ignore"):  # damaged headers
             headers = _headers(file)
             header = headers[0]
             return Provenance(
                 name=unquoted(header["SRCNAME"]),
+                path=Path(unquoted(header["PATH"])),
                 size=int(header["SRCSIZE"]),
                 mtime_ns=int(header["SRCMTIME"]),
                 fingerprint=unquoted(header.get("SRCPRINT", "")),
@@ -121,7 +142,9 @@ def provenance(output: Path) -> Provenance | None:
                 length=os.fstat(file.fileno()).st_size,
                 figures=_figures(headers),
             )
-    except _BROKEN:
+    except _BROKEN as error:
+        if isinstance(error, OSError) and error.errno is not None and error.errno not in _OF_THE_FILE:
+            raise
         return None
 
 

@@ -44,13 +44,14 @@ def write(
     figures: Figures,
     settings: Settings,
     within: Path | None = None,
+    new: bool = False,
 ) -> int:
     """Write a subtracted frame; it appears complete under its name, or not at all.
 
     Parameters
     ----------
     output
-        The file; replaced where it exists. With `settings.output.compress` its name ends in `.fits.fz`.
+        The file; replaced where it exists, unless `new`. With `settings.output.compress` its name ends in `.fits.fz`.
     frame
         As it was read.
     sky
@@ -64,7 +65,9 @@ def write(
     settings
         `[output]` gives the form, the other sections cards.
     within
-        The folder that the output's real place may not leave, whatever symbolic links say.
+        The folder that the output may not leave, whatever symbolic links say (see `published`).
+    new
+        Replace nothing.
 
     Returns
     -------
@@ -73,6 +76,8 @@ def write(
 
     Raises
     ------
+    NameTakenError
+        With `new`, a file of that name came meanwhile.
     NoSpaceError, WriteError
         The file system refused; no temporary file is left.
     """
@@ -86,7 +91,7 @@ def write(
         *facts.figure_facts(figures),
     ]
     history = facts.history(method)
-    with published(output, within=within) as file:
+    with published(output, within=within, new=new) as file:
         if not form.primary:
             write_hdu(file, header_of([*structure(None, extensions=1 + _MESHES), *common], history))
             image.insert(0, ("EXTNAME", "MOSAIC", "sky-subtracted colour mosaic"))

@@ -1,9 +1,7 @@
-"""Exact medians by rank, fast: only a narrow bracket around the median is looked at closely.
+"""Exact medians by rank: the values around a guessed median are collected, and only these are put in order.
 
-Where the median is, is guessed; how good the guess was decides about the time, never about the result.
+A bad guess costs time, because more values must be collected, but it does not change the result.
 """
-
-# ruff: noqa: PLR0917 (compiled functions take their arguments by position)
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @kernel
-def select_median(
+def select_median(  # noqa: PLR0917 (kernels take arguments by position)
     values: NDArray[np.float64],
     scratch: NDArray[np.float64],
     bracket: tuple[int, int],
@@ -26,11 +24,27 @@ def select_median(
     below: int,
     kept: int,
 ) -> tuple[float, tuple[int, int]]:
-    """Return the median of the kept values: `kept` ones in ascending order after the `below` least.
+    """Return the median of the values that clipping kept.
 
-    `bracket` says that `scratch[1:]` holds, from a call before, the values of so many ranks (second) from
-    that rank on (first). Where those are not enough, new ones are collected around the guess (center and
-    half width), in a bracket that is doubled towards the wanted ranks until it holds them.
+    Parameters
+    ----------
+    values
+        (n,), in any order.
+    scratch
+        (n + 1,) at least: `scratch[1:]` holds the values of the bracket, in any order.
+    bracket
+        (first, count): the ranks, from 0, of the values that an earlier call has left in `scratch`; (0, 0)
+        for the first call. A bracket that does not hold the median is replaced by one around the guess,
+        which is doubled and shifted towards the median until it holds it.
+    guess
+        Where the median probably is, and half the width of the bracket to begin with.
+    below, kept
+        The kept values are those of the ranks `below` to `below + kept - 1`.
+
+    Returns
+    -------
+    tuple
+        The median, and the bracket that is in `scratch` now.
     """
     lower, upper = below + (kept - 1) // 2, below + kept // 2
     start, count = bracket
@@ -46,9 +60,10 @@ def select_median(
 
 @kernel
 def collect(values: NDArray[np.float64], found: NDArray[np.float64], low: float, high: float) -> tuple[int, int]:
-    """Copy the values from `low` to `high` to `found[1:]`; return how many are less, and how many it took.
+    """Copy the values from `low` to `high` to `found[1:]`; return how many are less than `low`, and how many it copied.
 
-    Every value is copied, but the next one overwrites it unless it counts: no branch is mispredicted.
+    Each value is copied, and the next one overwrites it if it was not wanted. This is faster than a
+    condition, which the processor would often predict wrongly.
     """
     below = 0
     for i in range(values.size):
@@ -63,9 +78,13 @@ def collect(values: NDArray[np.float64], found: NDArray[np.float64], low: float,
 
 @kernel
 def select(values: NDArray[np.float64], count: int, rank: int) -> float:
-    """Return the value of a rank (from 1) of `values[1 : count + 1]`; those before it end up not greater.
+    """Return the value of a rank (the least has rank 1) among `values[1 : count + 1]`.
 
-    Hoare's quickselect. Unsigned indices, which cannot fall below 0 here, spare the check for negative ones.
+    The values are reordered: those before `values[rank]` end up not greater than it, those behind it not less.
+    Source: C. A. R. Hoare, "Algorithm 65: Find", Communications of the ACM 4 (1961).
+
+    The indices are unsigned and begin at 1, so that they never fall below 0: numba then leaves out the code
+    for negative indices, which count from the end.
     """
     one, wanted = np.uint64(1), np.uint64(rank)
     left, right = one, np.uint64(count)

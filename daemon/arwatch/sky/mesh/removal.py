@@ -1,4 +1,4 @@
-"""The surfaces taken off the frame, for the rows that are asked for."""
+"""The mosaic without its sky, computed row by row when it is read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from arwatch.sky.mesh import surface
+from arwatch.sky.mesh.surface import BandSplines, spline_through, subtract_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,58 +15,50 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from arwatch.sky.mesh.tiles import Frame
+    from arwatch.sky.mesh.tiles import BoxGrid
 
 _GROUP = 16
-"""Rows of pixels at once: together with what is made of them not much larger than the processor's cache."""
+"""Rows computed at once: of 24 Mpx frames, they and what is computed of them fit about into a processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SubtractedRows:
     """A subtracted mosaic that is computed while it is read: `rows[top:bottom]`, float32, ADU.
 
-    Whoever writes it to a file need not hold it beside the frame.
+    A writer that goes through it from top to bottom needs no memory for the whole of it.
     """
 
-    frame: Frame
-    coefficients: NDArray[np.float64]
-    """(3, my + 4, mx + 4): one spline a band."""
-    limits: NDArray[np.float64]
-    """(3, 2): of each surface, ADU."""
-    rows: surface.Places
-    columns: surface.Places
+    grid: BoxGrid
+    splines: BandSplines
     factors: NDArray[np.float64]
-    """(3, py, nx): a band's normalisation where a pixel is the band's, 0 elsewhere."""
+    """(3, pattern height, nx): a band's normalisation where a pixel is the band's, 0 elsewhere."""
 
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float32)
 
     @classmethod
-    def of(cls, frame: Frame, meshes: Sequence[NDArray[np.float64]]) -> SubtractedRows:
-        """Put a surface through each band's mesh."""
-        shape, settings = frame.mosaic.shape, frame.settings
-        norms = settings.red_norm, 1.0, settings.blue_norm
-        own = frame.filling.own * np.array(norms)[:, None, None]
-        splines = [surface.spline_through(mesh, shape, settings.box_size) for mesh in meshes]
+    def of(cls, grid: BoxGrid, meshes: Sequence[NDArray[np.float64]]) -> SubtractedRows:
+        """Compute the surfaces through the meshes (my, mx), ADU, of red, green and blue."""
+        shape, settings = grid.mosaic.shape, grid.settings
+        norms = np.array((settings.red_norm, 1.0, settings.blue_norm))
+        pattern_factors = grid.filling.in_band * norms[:, None, None]
+        red, green, blue = (spline_through(mesh, shape, settings.box_size) for mesh in meshes)
         return cls(
-            frame=frame,
-            coefficients=np.stack([spline.coefficients for spline in splines]),
-            limits=np.stack([spline.limits for spline in splines]),
-            rows=splines[0].rows,
-            columns=splines[0].columns,
-            factors=np.take(own, np.arange(shape[1]) % own.shape[2], axis=2),
+            grid=grid,
+            splines=BandSplines.of(red, green, blue),
+            factors=np.take(pattern_factors, np.arange(shape[1]) % pattern_factors.shape[2], axis=2),
         )
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(ny, nx)."""
-        return self.frame.mosaic.shape
+        return self.grid.mosaic.shape
 
     def __len__(self) -> int:
         """Count the rows."""
         return self.shape[0]
 
     def __getitem__(self, rows: slice, /) -> NDArray[np.float32]:
-        """Compute some rows that follow each other."""
+        """Compute consecutive rows (rows, nx); raise ValueError for a slice with a step."""
         top, bottom, step = rows.indices(len(self))
         if step != 1:
             raise ValueError(f"rows are computed one after the other, not in steps of {step}")
@@ -77,13 +69,10 @@ class SubtractedRows:
 
     @staticmethod
     def groups(top: int, bottom: int) -> Iterator[slice]:
-        """Cut rows into groups that are computed at once."""
+        """Cut the rows from `top` to before `bottom` into groups that are computed at once."""
         return (slice(y, min(y + _GROUP, bottom)) for y in range(top, bottom, _GROUP))
 
     def compute(self, rows: slice, subtracted: NDArray[np.float32]) -> None:
-        """Compute one group into an array of its size."""
-        surface.subtract_rows(
-            self.coefficients, self.limits, self.rows.first[rows], self.rows.part[rows],
-            self.columns.edges, self.columns.part, self.factors, rows.start,
-            np.array(self.frame.mosaic[rows], np.float64), subtracted,
-        )  # fmt: skip
+        """Compute the rows of one group into `subtracted` (rows, nx)."""
+        values = np.array(self.grid.mosaic[rows], np.float64)
+        subtract_rows(self.splines, self.factors, rows.start, values, subtracted)

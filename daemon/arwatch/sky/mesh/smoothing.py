@@ -1,4 +1,4 @@
-"""From raw box statistics to the mesh that is rendered: excluded boxes filled, outliers filtered."""
+"""From the boxes' statistics to a smooth mesh: excluded boxes are filled, and outliers are filtered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ NEIGHBOURS = 10
 
 
 def finish(mesh: NDArray[np.float64], filter_size: int) -> None:
-    """Fill excluded boxes (NaN) from their neighbours, then take the median of each box's neighbourhood, in place.
+    """Fill excluded boxes (NaN) from their neighbours, then replace each box by its neighbourhood's median, in place.
+
+    `mesh` is (my, mx), ADU; the neighbourhood is a square of `filter_size` boxes, an odd number.
 
     Source: `Background2D` of photutils (`_interpolate_grid`, `_filter_grid`).
     """
@@ -26,10 +28,10 @@ def finish(mesh: NDArray[np.float64], filter_size: int) -> None:
 
 
 def fill_excluded(raw: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Interpolate NaN from the nearest boxes, weighted by the inverse of their distance.
+    """Return the mesh (my, mx) with each NaN interpolated from the nearest boxes, weighted by 1 / distance.
 
-    The search tree is the one that photutils uses, because among boxes at equal distance the tree decides
-    which of them are the ten.
+    The search tree is the one that photutils uses. Where more than ten boxes are equally near, the tree
+    decides which ten are taken: another tree would give another, equally good mesh.
     """
     excluded = np.isnan(raw)
     if not excluded.any():
@@ -49,7 +51,10 @@ def fill_excluded(raw: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @kernel
 def filter_median(mesh: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
-    """Return the median of each (2 reach + 1) square; beyond the mesh's edge there is nothing to count."""
+    """Return, for each box of a mesh (my, mx), the median of the square of 2 reach + 1 boxes around it.
+
+    At the mesh's edge the square is cut off: only boxes of the mesh count.
+    """
     my, mx = mesh.shape
     filtered = np.empty_like(mesh)
     window = np.empty(min(2 * reach + 1, my) * min(2 * reach + 1, mx) + 1)

@@ -1,8 +1,8 @@
-"""The whole subtraction: three meshes from the frame's boxes, three surfaces off the frame's pixels.
+"""The whole subtraction: three meshes from the mosaic's boxes, and three surfaces subtracted from its pixels.
 
-The frame is worked off in tiles of whole boxes, so that beside the frame and the result only a few
-megabytes a thread are in use. What happens to a tile depends on nothing but the tile: the result is the
-same, to the bit, for any number of threads.
+The mosaic is processed in tiles of whole boxes, so that beside the mosaic and the result each thread needs
+only a few megabytes. The result for a tile depends on its samples only, so it is the same, to the bit, for
+any number of threads.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import numpy as np
 from arwatch.settings import Background
 from arwatch.sky import jit
 from arwatch.sky.inputs import BANDS, fewest_samples
-from arwatch.sky.mesh import boxes, smoothing
+from arwatch.sky.mesh import smoothing
+from arwatch.sky.mesh.boxes import ESTIMATORS, BoxMethod, estimate_unfilled, fill_and_estimate, tile_statistics
 from arwatch.sky.mesh.removal import SubtractedRows
 from arwatch.sky.mesh.surface import render_surface
-from arwatch.sky.mesh.tiles import TILE, Frame, Tile
+from arwatch.sky.mesh.tiles import TILE, BoxGrid, Tile
 from arwatch.sky.model import BandModel, Sky, Subtraction
 from arwatch.sky.threads import share
 
@@ -37,14 +38,13 @@ def subtract_background(
     Per band: samples of the other bands and samples of value 0 are filled from the band's own (settings
     `fill`), level and noise are taken from sigma-clipped boxes, the mesh of boxes is median-filtered, and
     the spline surface through it is subtracted from the band's own pixels, which are then multiplied by
-    the band's normalisation. `arwatch.sky.reference` is the same method by public library calls;
-    of its results these are those, rounded to float32.
+    the band's normalisation. `arwatch.sky.reference` is the same method by public library calls; its results,
+    rounded to float32, are those of this function to within 0.005 ADU.
 
     Parameters
     ----------
     mosaic
-        (ny, nx), ADU: real numbers. 0 means that a sample is
-        missing. NaN and infinity are refused.
+        (ny, nx), ADU: real numbers. 0 means that a sample is missing. NaN and infinity are refused.
     colors
         LibRaw's colour indices, 0 red, 1 and 3 green, 2 blue: the map (ny, nx) of all pixels or one period
         of it from the first pixel on ((2, 2) for Bayer patterns, (6, 6) for X-Trans).
@@ -71,8 +71,9 @@ def subtract_background(
     With `fill = false` the statistics come from the band's own samples that are not 0. A box is used if
     it keeps more than 90 % of the samples of this band that a whole box has on average.
 
-    Where a box's samples are all equal, the library clips what its own sums leave of rounding; limits
-    below 2.5 standard deviations can then exclude boxes there that are used here.
+    Where all samples of a box are equal, their standard deviation is 0, but photutils computes a tiny one from
+    rounding errors. With limits below 2.5 standard deviations photutils can therefore clip such samples and
+    exclude the box, which is used here.
 
     Source: `Background2D` (photutils), `interpolate_replace_nans` and `SigmaClip` (astropy).
     """
@@ -87,54 +88,61 @@ def fit_sky(
 ) -> tuple[Sky, SubtractedRows]:
     """Do as `subtract_background`, but compute the subtracted mosaic only when its rows are read.
 
-    The mosaic is not copied where it need not be converted: it must stay as it is until then.
+    Parameters and errors are those of `subtract_background`. The mosaic is not copied unless it must be
+    converted, so it must not be changed before the rows have been read.
+
+    Returns
+    -------
+    Sky
+        The three bands' meshes in ADU.
+    SubtractedRows
+        The subtracted mosaic (ny, nx), float32.
     """
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
-    frame = Frame.of(mosaic, colors, settings or Background())
-    raw = np.full((3, 2, *frame.mesh_shape), np.nan)
-    share(partial(_measure, frame, raw), product(frame.tiles(0), frame.tiles(1)), threads)
-    for band, levels in zip(BANDS, raw[:, 0], strict=True):
+    grid = BoxGrid.of(mosaic, colors, settings or Background())
+    statistics = np.full((3, 2, *grid.mesh_shape), np.nan)
+    share(partial(_estimate_tile, grid, statistics), product(grid.tiles(0), grid.tiles(1)), threads)
+    for band, levels in zip(BANDS, statistics[:, 0], strict=True):
         if np.isnan(levels).all():
             raise ValueError(
-                f"no box of {frame.box[0]} x {frame.box[1]} pixels keeps 90 % of its {band} samples;"
+                f"no box of {grid.box[0]} x {grid.box[1]} pixels keeps 90 % of its {band} samples;"
                 " the frame is mostly missing or clipped, or the box does not fit the pattern"
             )
-    share(partial(smoothing.finish, filter_size=frame.settings.filter_size), raw.reshape(6, *frame.mesh_shape), threads)
-    red, green, blue = (BandModel(mesh=level, rms=noise) for level, noise in raw)
-    return Sky(red=red, green=green, blue=blue), SubtractedRows.of(frame, list(raw[:, 0]))
+    meshes = statistics.reshape(6, *grid.mesh_shape)
+    share(partial(smoothing.finish, filter_size=grid.settings.filter_size), meshes, threads)
+    red, green, blue = (BandModel(mesh=level, rms=noise) for level, noise in statistics)
+    return Sky(red=red, green=green, blue=blue), SubtractedRows.of(grid, list(statistics[:, 0]))
 
 
-def _measure(frame: Frame, raw: NDArray[np.float64], boxes_of_tile: tuple[range, range]) -> None:
-    """Estimate the boxes of one tile, in all bands, into `raw` (3, 2, my, mx)."""
-    settings, filling = frame.settings, frame.filling
+def _estimate_tile(grid: BoxGrid, statistics: NDArray[np.float64], boxes_of_tile: tuple[range, range]) -> None:
+    """Estimate level and noise of one tile's boxes, in all bands, into `statistics` (3, 2, my, mx), ADU."""
+    settings, filling = grid.settings, grid.filling
     box_rows, box_columns = boxes_of_tile
-    tile = Tile.of(frame, box_rows, box_columns)
-    last = box_rows[-1] + 1 == frame.mesh_shape[0] and box_columns[-1] + 1 == frame.mesh_shape[1]
-    corner = last and all(n % edge for n, edge in zip(frame.mosaic.shape, frame.box, strict=True))
-    place = tile.origin, corner, tile.boxes
-    method = (settings.sigma, settings.max_iterations), boxes.ESTIMATORS.index(settings.estimator)
-    found = np.empty((3, 2, len(tile.boxes)))
-    if settings.fill and tile.plain:
-        boxes.plain_tile_statistics(
-            tile.planes, tile.extent, filling.own, filling.weights, filling.scale, *place,
-            fewest_samples(frame.box, 1.0), *method, found,
-        )  # fmt: skip
+    tile = Tile.of(grid, box_rows, box_columns)
+    found = np.empty((3, 2, len(tile.boxes.bounds)))
+    method = BoxMethod(
+        fewest=fewest_samples(grid.box, 1.0),
+        sigma=settings.sigma,
+        rounds=settings.max_iterations,
+        estimator=ESTIMATORS.index(settings.estimator),
+    )
+    if not settings.fill:
+        fewest = np.array([fewest_samples(grid.box, float(in_band.mean())) for in_band in filling.in_band])
+        estimate_unfilled(tile.planes, filling.in_band, tile.boxes, fewest, method, found)
+    elif tile.plain:
+        fill_and_estimate(tile.planes, tile.extent, filling, tile.boxes, method, found)
     else:
+        everywhere = np.ones(grid.pattern.shape, np.bool_)
         for band, (level, noise) in enumerate(found):
-            if settings.fill:
-                values, used, part = tile.filled(frame, band), np.ones_like(filling.own[band]), 1.0
-            else:
-                values, used, part = tile.planes, filling.own[band], float(filling.own[band].mean())
-            fewest = fewest_samples(frame.box, part)
-            boxes.tile_statistics(values, used, settings.fill, *place, fewest, *method, level, noise)
+            tile_statistics(tile.filled(grid, band), everywhere, True, tile.boxes, method, level, noise)
     where = slice(box_rows[0], box_rows[-1] + 1), slice(box_columns[0], box_columns[-1] + 1)
-    raw[:, :, *where] = found.reshape(3, 2, len(box_rows), len(box_columns))
+    statistics[:, :, *where] = found.reshape(3, 2, len(box_rows), len(box_columns))
 
 
 def warm_up() -> None:
-    """Compile all kernels that camera frames need, or load them from the cache."""
-    # large enough for a tile without an edge
+    """Compile all kernels that camera frames need, or load them from the cache, and note that the cache is complete."""
+    # large enough that one tile does not touch the frame's edge
     frame = np.random.default_rng(0).normal(1000, 10, (3 * TILE[0] - 100, 3 * TILE[1] - 1000)).astype(np.uint16)
     frame[20, 20] = 0
     result = subtract_background(frame, [[0, 1], [1, 2]], Background(box_size=TILE[0], filter_size=3))
@@ -144,5 +152,5 @@ def warm_up() -> None:
 
 
 def kernels_cached() -> bool:
-    """Say whether `warm_up` would only load: it ended before with these sources, on this machine."""
+    """Say whether `warm_up` has ended before, with these sources and on this machine, so that it would only load."""
     return jit.is_ready()

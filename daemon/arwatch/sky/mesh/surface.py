@@ -1,16 +1,13 @@
 """From a mesh to the smooth surface at every pixel: a cubic spline, clipped to the mesh's range.
 
 The surface is `scipy.ndimage.zoom(mesh, box, order=3, mode="reflect", grid_mode=True)` cut to the frame,
-as `Background2D` of photutils renders it. The spline is separable: a row of the surface is a spline of its
-own, and between two boxes' centres that is one cubic polynomial.
+as `Background2D` of photutils renders it. The spline is separable: along a row of pixels the surface is a
+spline in one dimension, and between the centres of two boxes that is one cubic polynomial.
 """
-
-# ruff: noqa: PLR0917 (compiled functions take their arguments by position)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy.linalg import solve_banded
@@ -26,55 +23,96 @@ if TYPE_CHECKING:
     Cubic: TypeAlias = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Spline:
-    """A mesh as spline coefficients, and the box it was made with."""
+class Positions(NamedTuple):
+    """Where the pixels' centres lie between the boxes' centres, along one axis.
 
-    coefficients: NDArray[np.float64]
-    """(my + 4, mx + 4): two more at each edge, reflected."""
-    limits: NDArray[np.float64]
-    """(2,): the mesh's minimum and maximum, ADU."""
-    rows: Places
-    columns: Places
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Places:
-    """Where the pixels' centres lie between the boxes' centres along one axis."""
+    Example: of a box of 100 pixels, pixel 0 lies at -0.495 in units of boxes, where 0 is the centre of the
+    first box. It lies between the boxes -1 (the first one's reflection) and 0, so its `first` is 0, that of
+    box -2, and its `fraction` is 0.505.
+    """
 
     first: NDArray[np.int64]
-    """(n,): the first of the four coefficients that a pixel depends on."""
-    part: NDArray[np.float64]
-    """(n,): how far it lies from the second one's centre towards the third one's, 0 to 1."""
+    """(n,): index of the first of the four coefficients that a pixel depends on."""
+    fraction: NDArray[np.float64]
+    """(n,): 0 at the centre of the second of these four boxes, 1 at that of the third."""
     edges: NDArray[np.int64]
-    """Pixels from `edges[i]` to before `edges[i + 1]` have `first` = i."""
+    """Pixels from `edges[i]` to before `edges[i + 1]` have i as their `first`."""
 
     @classmethod
-    def of(cls, size: int, box_size: int) -> Places:
-        """Place `size` pixels; box i's centre is at position i."""
+    def of(cls, size: int, box_size: int) -> Positions:
+        """Place `size` pixels among boxes of `box_size` pixels, or of `size` if that is smaller."""
         position = (np.arange(size) + 0.5) / min(box_size, size) - 0.5
         cell = np.floor(position).astype(np.int64)
-        first = cell + 1  # box -1, the first pixels' left neighbour, is the second of the reflected coefficients
-        return cls(first=first, part=position - cell, edges=np.searchsorted(first, np.arange(first[-1] + 2)))
+        first = cell + 1  # coefficient 0 is that of box -2, and a pixel's first one is that of box cell - 1
+        return cls(first=first, fraction=position - cell, edges=np.searchsorted(first, np.arange(first[-1] + 2)))
+
+
+class Spline(NamedTuple):
+    """A mesh as spline coefficients, and where the frame's pixels lie in it."""
+
+    coefficients: NDArray[np.float64]
+    """(my + 4, mx + 4), ADU: two more boxes than the mesh has at each edge, reflected."""
+    limits: NDArray[np.float64]
+    """(2,): the mesh's minimum and maximum, ADU."""
+    rows: Positions
+    columns: Positions
+
+
+class BandSplines(NamedTuple):
+    """The splines of the three bands."""
+
+    coefficients: NDArray[np.float64]
+    """(3, my + 4, mx + 4), ADU."""
+    limits: NDArray[np.float64]
+    """(3, 2), ADU: minimum and maximum of each mesh."""
+    rows: Positions
+    columns: Positions
+
+    @classmethod
+    def of(cls, red: Spline, green: Spline, blue: Spline) -> BandSplines:
+        """Put together the splines of one frame."""
+        splines = red, green, blue
+        return cls(
+            coefficients=np.stack([spline.coefficients for spline in splines]),
+            limits=np.stack([spline.limits for spline in splines]),
+            rows=red.rows,
+            columns=red.columns,
+        )
 
 
 def spline_through(mesh: NDArray[np.floating[Any]], shape: tuple[int, int], box_size: int) -> Spline:
-    """Compute the spline through a mesh of boxes of such a size (or of the frame's, if that is smaller)."""
+    """Compute the spline through a mesh.
+
+    Parameters
+    ----------
+    mesh
+        (my, mx), ADU.
+    shape
+        (ny, nx) of the frame.
+    box_size
+        Edge of a box in pixels; along an axis that is shorter the box is as long as the frame.
+    """
     values = np.ascontiguousarray(mesh, np.float64)
-    # each pixel is a box: scipy's zoom returns the mesh itself, which its filter meets in small meshes only nearly
+    # where each pixel is a box, scipy's zoom returns the mesh itself: the spline must go through its values
+    # exactly, but in small meshes that of `spline_filter`, which begins its recursion approximately, does not
     coefficients = (
-        _solved(_solved(values).T).T if values.shape == tuple(shape) else spline_filter(values, 3, mode="reflect")
+        _exact_coefficients(_exact_coefficients(values).T).T
+        if values.shape == tuple(shape)
+        else spline_filter(values, 3, mode="reflect")
     )
     return Spline(
         coefficients=np.pad(coefficients, 2, mode="symmetric"),
         limits=np.array([values.min(), values.max()]),
-        rows=Places.of(shape[0], box_size),
-        columns=Places.of(shape[1], box_size),
+        rows=Positions.of(shape[0], box_size),
+        columns=Positions.of(shape[1], box_size),
     )
 
 
-def _solved(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the coefficients of the splines that go through each column, reflected at both ends."""
+def _exact_coefficients(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the coefficients of the splines that go through the values of each column, reflected at both ends.
+
+    At its centre a cubic B-spline is 4/6, one step beside it 1/6; these are the rows of the linear system.
+    """
     diagonals = np.full((3, len(values)), 1 / 6)
     diagonals[1] = 4 / 6
     diagonals[1, [0, -1]] += 1 / 6 if len(values) > 1 else 2 / 6
@@ -106,99 +144,105 @@ def render_surface(mesh: NDArray[np.floating[Any]], shape: tuple[int, int], box_
     expected = tuple(-(-size // min(box_size, size)) for size in shape)
     if np.shape(mesh) != expected:
         raise ValueError(f"mesh of shape {np.shape(mesh)}: boxes of {box_size} in {shape} need {expected}")
-    spline = spline_through(mesh, shape, box_size)
     rendered = np.empty(shape, np.float32)
-    rows, columns = spline.rows, spline.columns
-    render_rows(spline.coefficients, spline.limits, rows.first, rows.part, columns.edges, columns.part, rendered)
+    render(spline_through(mesh, shape, box_size), rendered)
     return rendered
 
 
 @kernel
 def cubic(a: float, b: float, c: float, d: float) -> Cubic:
-    """Write the spline between the second and the third of four coefficients as a polynomial, by rising powers."""
+    """Return the spline between the second and the third of four coefficients, as a polynomial by rising powers.
+
+    Its variable runs from 0 (the second box's centre) to 1 (the third one's).
+    """
     return (a + 4 * b + c) / 6, (c - a) / 2, (a - 2 * b + c) / 2, (d - a + 3 * (b - c)) / 6
 
 
 @kernel
-def value_at(part: float, curve: Cubic) -> float:
-    """Evaluate a cubic."""
-    return curve[0] + part * (curve[1] + part * (curve[2] + part * curve[3]))
+def cubic_of(row: NDArray[np.float64], first: int) -> Cubic:
+    """Return the polynomial of the pixels whose first coefficient is `row[first]`."""
+    return cubic(row[first], row[first + 1], row[first + 2], row[first + 3])
 
 
 @kernel
-def clipped_at(part: float, curve: Cubic, least: float, greatest: float) -> float:
+def value_at(fraction: float, curve: Cubic) -> float:
+    """Evaluate a cubic."""
+    return curve[0] + fraction * (curve[1] + fraction * (curve[2] + fraction * curve[3]))
+
+
+@kernel
+def clipped_at(fraction: float, curve: Cubic, least: float, greatest: float) -> float:
     """Evaluate a cubic and clip it to the mesh's range, as photutils does."""
-    value = value_at(part, curve)
+    value = value_at(fraction, curve)
     value = value if value > least else least  # noqa: FURB136 (max() does not become vector code)
     return value if value < greatest else greatest  # noqa: FURB136
 
 
 @kernel
-def row_of(coefficients: NDArray[np.float64], first: int, part: float) -> NDArray[np.float64]:
-    """Return the coefficients of the spline that a row of pixels is."""
+def row_of(coefficients: NDArray[np.float64], first: int, fraction: float) -> NDArray[np.float64]:
+    """Return the coefficients (mx + 4) of the spline along one row of pixels, whose `Positions` are given."""
     row = np.empty(coefficients.shape[1])
     for i in range(row.size):
         four = coefficients[first : first + 4, i]
-        row[i] = value_at(part, cubic(four[0], four[1], four[2], four[3]))
+        row[i] = value_at(fraction, cubic(four[0], four[1], four[2], four[3]))
     return row
 
 
 @kernel
-def cubic_of(row: NDArray[np.float64], i: int) -> Cubic:
-    """Return the polynomial of the pixels whose first coefficient is `i`."""
-    return cubic(row[i], row[i + 1], row[i + 2], row[i + 3])
-
-
-@kernel
-def render_rows(
-    coefficients: NDArray[np.float64],
-    limits: NDArray[np.float64],
-    first: NDArray[np.int64],
-    part: NDArray[np.float64],
-    edges: NDArray[np.int64],
-    column_part: NDArray[np.float64],
-    rendered: NDArray[np.float32],
-) -> None:
-    """Evaluate a spline at some rows, in float64."""
+def render(spline: Spline, rendered: NDArray[np.float32]) -> None:
+    """Evaluate a spline, in float64, at all pixels of `rendered` (ny, nx)."""
+    edges = spline.columns.edges
     for y in range(rendered.shape[0]):
-        row = row_of(coefficients, first[y], part[y])
+        row = row_of(spline.coefficients, spline.rows.first[y], spline.rows.fraction[y])
         for i in range(edges.size - 1):
             curve = cubic_of(row, i)
-            place, pixels = column_part[edges[i] : edges[i + 1]], rendered[y, edges[i] : edges[i + 1]]
+            fractions = spline.columns.fraction[edges[i] : edges[i + 1]]
+            pixels = rendered[y, edges[i] : edges[i + 1]]
             for x in range(pixels.size):
-                pixels[x] = clipped_at(place[x], curve, limits[0], limits[1])
+                pixels[x] = clipped_at(fractions[x], curve, spline.limits[0], spline.limits[1])
 
 
 @kernel
 def subtract_rows(
-    coefficients: NDArray[np.float64],
-    limits: NDArray[np.float64],
-    first: NDArray[np.int64],
-    part: NDArray[np.float64],
-    edges: NDArray[np.int64],
-    column_part: NDArray[np.float64],
+    splines: BandSplines,
     factors: NDArray[np.float64],
-    phase: int,
+    top: int,
     values: NDArray[np.float64],
-    mosaic: NDArray[np.float32],
+    subtracted: NDArray[np.float32],
 ) -> None:
     """Subtract each band's surface from its own pixels in some rows, and normalise them.
 
-    `coefficients` and `limits` hold one spline a band. `factors` (3, py, nx) is a band's normalisation
-    where a pixel is the band's and 0 elsewhere; py is the colour pattern's height, and `phase` the place of
-    the first row in it. To evaluate all three surfaces at every pixel takes less time than to choose one.
+    All three surfaces are evaluated at every pixel, and two of them are multiplied by 0. This takes less time
+    than choosing one, because it becomes vector code.
+
+    Parameters
+    ----------
+    splines
+        The bands' surfaces.
+    factors
+        (3, pattern height, nx): a band's normalisation where a pixel is the band's, 0 elsewhere.
+    top
+        The frame's row of the first of these rows.
+    values
+        (rows, nx), ADU: the mosaic's rows.
+    subtracted
+        (rows, nx), ADU times the normalisation: the result.
     """
-    (low_r, high_r), (low_g, high_g), (low_b, high_b) = limits[0], limits[1], limits[2]
-    for y in range(mosaic.shape[0]):
-        reds = row_of(coefficients[0], first[y], part[y])
-        greens = row_of(coefficients[1], first[y], part[y])
-        blues = row_of(coefficients[2], first[y], part[y])
-        own = (phase + y) % factors.shape[1]
+    low_r, high_r = splines.limits[0]
+    low_g, high_g = splines.limits[1]
+    low_b, high_b = splines.limits[2]
+    edges = splines.columns.edges
+    for y in range(subtracted.shape[0]):
+        first, fraction = splines.rows.first[top + y], splines.rows.fraction[top + y]
+        reds = row_of(splines.coefficients[0], first, fraction)
+        greens = row_of(splines.coefficients[1], first, fraction)
+        blues = row_of(splines.coefficients[2], first, fraction)
+        row_phase = (top + y) % factors.shape[1]
         for i in range(edges.size - 1):
             red, green, blue = cubic_of(reds, i), cubic_of(greens, i), cubic_of(blues, i)
             cell = slice(edges[i], edges[i + 1])
-            place, sample, pixels = column_part[cell], values[y, cell], mosaic[y, cell]
-            r, g, b = factors[0, own, cell], factors[1, own, cell], factors[2, own, cell]
+            place, sample, pixels = splines.columns.fraction[cell], values[y, cell], subtracted[y, cell]
+            r, g, b = factors[0, row_phase, cell], factors[1, row_phase, cell], factors[2, row_phase, cell]
             for x in range(pixels.size):
                 pixels[x] = (
                     r[x] * (sample[x] - clipped_at(place[x], red, low_r, high_r))
