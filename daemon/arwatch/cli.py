@@ -215,7 +215,7 @@ def verify(paths: Sequence[Path], config: Path | None) -> None:
 
 
 @main.command(short_help="Undo a subtraction: the raw mosaic again.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="PATHS...")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATHS...")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File or folder; else .raw.fits beside each.")
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
 @CONFIG

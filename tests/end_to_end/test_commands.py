@@ -66,6 +66,7 @@ def test_help_has_an_example_and_fits_80_columns(command):
         (["run", "x", "--since", "soon"], 2, "is no time: write 20:30"),
         (["status"], 3, "no folders in the settings"),
         (["retry", "--all"], 1, "there is no ledger in"),
+        (["restore", "/nonexistent"], 1, "no such file or folder"),
         (["restore", "."], 1, "no output of arwatch in this folder"),
         (["check", "--config", "none.toml"], 78, "cannot be read: No such file"),
         (["config", "--show", "--config", "none.toml"], 78, "cannot be read"),

@@ -73,6 +73,8 @@ def _files(paths: Sequence[Path], settings: Output) -> tuple[list[Path], bool]:
             if not inside:
                 raise RestoreError(f"{path}: no output of arwatch in this folder; they end in {settings.suffix}")
             files += inside
+        elif not path.exists():
+            raise RestoreError(f"{path}: no such file or folder")
         else:
             files.append(path)
     return list(dict.fromkeys(files)), len(paths) > 1 or paths[0].is_dir()
