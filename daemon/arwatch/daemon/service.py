@@ -167,7 +167,7 @@ class Service:
         roots = self._folders.paths
         ledger = self._open_ledger(roots)
         ledger.reclaim()
-        for entry in ledger.entries("settled") if self._wanted != ALL else ():
+        for entry in list(ledger.entries("settled")) if self._wanted != ALL else ():
             if self._wanted.leaves(entry.mtime_ns):
                 ledger.gone(entry.path)  # a later run without such a wish takes it up
         workers = self._settings.workers
