@@ -1,4 +1,4 @@
-"""One cache of compiled kernels for the tests and the programs that they start."""
+"""One cache of compiled kernels, and no settings, for the tests and the programs that they start."""
 
 import os
 import subprocess
@@ -8,6 +8,7 @@ from arwatch.platform import paths
 
 
 def pytest_configure(config):
+    os.environ["ARWATCH_CONFIG"] = os.devnull  # whatever settings this machine has
     os.environ["NUMBA_CACHE_DIR"] = str(paths.cache_folder())
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         # else every process compiles them for itself, all at once: more than a minute on two cores

@@ -2,6 +2,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -148,3 +149,19 @@ def test_a_file_system_without_locks_costs_no_descriptors(tmp_path, monkeypatch)
     with pytest.raises(OSError, match="No locks"):
         lease.acquire(tmp_path)
     assert psutil.Process().num_fds() <= before
+
+
+def test_anybody_can_ask_who_watches(tmp_path, other):
+    before = (tmp_path / lease.NAME).stat().st_mtime_ns
+    assert re.fullmatch(rf"arwatch process {other.pid} on \S+", lease.watcher(tmp_path))
+    assert (tmp_path / lease.NAME).stat().st_mtime_ns == before
+    other.kill()
+    other.wait()
+    assert lease.watcher(tmp_path) is None
+
+
+def test_nobody_watches_what_is_not_there_or_is_no_lease(tmp_path):
+    assert lease.watcher(tmp_path / "none") is None
+    os.mkfifo(tmp_path / lease.NAME)
+    assert lease.watcher(tmp_path) is None
+    assert lease.watcher(tmp_path / lease.NAME) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -23,18 +24,20 @@ from arwatch.model.outcome import Failed, Outcome, Written
 from arwatch.platform.processes import deaf_to_interrupts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 PATIENCE_S = 300.0
 """The kernels may have to be compiled first."""
 
 
 def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
-    """Show the main job once; gives the number of frames that did not become FITS."""
-    home = folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="arwatch-demo-"))
-    captures, state = home / "captures", home / "state"
-    captures.mkdir(parents=True, exist_ok=True)
-    settings = home / "arwatch.toml"
+    """Show the main job once; gives the number of frames that did not become FITS.
+
+    All that is made is made in a new folder, so that nothing of the user's is replaced or processed.
+    """
+    home = _new_folder(folder.absolute()) if folder else Path(tempfile.mkdtemp(prefix="arwatch-demo-"))
+    captures, state, settings = home / "captures", home / "state", home / "arwatch.toml"
+    captures.mkdir()
     # a frame of this size has few boxes of 100 pixels: smaller ones follow its sky
     method = "[watch]\nsettle_s = 1.0\n[background]\nbox_size = 32\n[log]\nformat = 'console'\n"
     settings.write_text(f"{method}[state]\nfolder = {_quoted(state)}\n", encoding="utf-8")
@@ -46,23 +49,45 @@ def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
     command = [sys.executable, "-m", "arwatch", "run", str(captures), "--config", str(settings)]
     with deaf_to_interrupts():
         daemon = subprocess.Popen(command)  # noqa: S603 -- our own program
+    ends: list[Record] = []
     try:
         with History(state) as history:
             _wait_for_ledger(history, daemon)
             scene = simulate.tonight(*size)
-            taken = set(simulate.camera(captures, frames=frames, interval_s=1.0, scene=scene, slow=True))
-            ends = _wait(history, taken, daemon)
+            camera = simulate.camera(captures, frames=frames, interval_s=1.0, scene=scene, slow=True)
+            taken = set(_noting(camera, history, ends))
+            _wait(history, taken, daemon, ends)
     finally:
         _stop(daemon)
-    rows = [Row(end.path.name, _outcome(end)) for end in ends]
-    console.print()
-    console.print(outcome_table(rows, time.monotonic() - began))
+        rows = [Row(end.path.name, _outcome(end)) for end in ends]
+        console.print()
+        console.print(outcome_table(rows, time.monotonic() - began, left=frames - len(rows), paced=True))
+        console.print(f"\nall of it may be deleted: {home}", markup=False, soft_wrap=True)
     picture = home / "before_after.png"
     _picture(ends, picture)
-    console.print(f"\nframes and FITS files  {captures}", markup=False, soft_wrap=True)
-    console.print(f"before and after       {picture}", markup=False, soft_wrap=True)
-    console.print(f"settings and ledger    {home}", markup=False, soft_wrap=True)
+    console.print(f"frames and FITS files     {captures}", markup=False, soft_wrap=True)
+    console.print(f"before and after          {picture}", markup=False, soft_wrap=True)
     return sum(isinstance(row.outcome, Failed) for row in rows)
+
+
+def _new_folder(wished: Path) -> Path:
+    """Make the folder that was wished for; where that holds something, a new one in it."""
+    wished.mkdir(parents=True, exist_ok=True)
+    if not any(wished.iterdir()):
+        return wished
+    for number in itertools.count(1):
+        with suppress(FileExistsError):
+            folder = wished / ("arwatch-demo" if number == 1 else f"arwatch-demo-{number}")
+            folder.mkdir()
+            return folder
+    raise AssertionError  # count() does not end
+
+
+def _noting(camera: Iterable[Path], history: History, ends: list[Record]) -> Iterator[Path]:
+    """Give the camera's frames, and note after each which have ended: what is known if Ctrl-C comes."""
+    for frame in camera:
+        ends[:] = history.frames(states=("written", "failed"))
+        yield frame
 
 
 def _wait_for_ledger(history: History, daemon: subprocess.Popen[bytes]) -> None:
@@ -73,11 +98,12 @@ def _wait_for_ledger(history: History, daemon: subprocess.Popen[bytes]) -> None:
     raise ArwatchError("the daemon did not start; its log above says why")
 
 
-def _wait(history: History, frames: set[Path], daemon: subprocess.Popen[bytes]) -> list[Record]:
+def _wait(history: History, frames: set[Path], daemon: subprocess.Popen[bytes], ends: list[Record]) -> None:
     for _ in _ticks(daemon):
-        ends = {end.path: end for end in history.frames(states=("written", "failed")) if end.path in frames}
+        newest = {end.path: end for end in history.frames(states=("written", "failed")) if end.path in frames}
+        ends[:] = [newest[path] for path in sorted(newest)]
         if len(ends) == len(frames):
-            return [ends[path] for path in sorted(ends)]
+            return
     raise ArwatchError("the daemon did not finish the frames; its log above says why")
 
 

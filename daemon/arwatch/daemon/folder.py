@@ -16,7 +16,7 @@ from arwatch.errors import ArwatchError
 from arwatch.formats import needed_length
 from arwatch.formats.names import is_frame
 from arwatch.output.publish import remove_stale
-from arwatch.platform.fs import look, scan_in_steps
+from arwatch.platform.fs import Below, count_below_in_steps, look, scan_in_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,6 +57,19 @@ class Scanned:
     careful: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Unwatched:
+    """Frames lie in subfolders that are not watched."""
+
+    folder: Path
+    below: Below
+
+    def facts(self) -> dict[str, object]:
+        """Give what the event tells."""
+        reason = f"{self.below} are not watched: --recursive or [watch] recursive = true"
+        return {"folder": str(self.folder), "frames": self.below.frames, "reason": reason}
+
+
 class WatchedFolder(Place):
     """A folder whose frames are to be processed.
 
@@ -69,8 +82,8 @@ class WatchedFolder(Place):
     suffix : str
         Of arwatch's own outputs, which never are frames.
     post : callable
-        Takes what the loop should know: `Present`, `Missing`, `Sighted`, `Vanished`, `Scanned`, verdicts of
-        `Settling`.
+        Takes what the loop should know: `Present`, `Missing`, `Sighted`, `Vanished`, `Scanned`, `Unwatched`,
+        verdicts of `Settling`.
     holder : int
         The daemon's process id, which the lease names.
     """
@@ -86,6 +99,8 @@ class WatchedFolder(Place):
         self._observation: Observation | None = None
         self._scan: Iterator[tuple[Path, Look] | None] | None = None
         self._scan_due = 0.0
+        self._count: Iterator[Below] | None = None
+        self._below: Below | None = None
         self._careful = True
         self._lease_due = 0.0
         self._doubt = False
@@ -127,10 +142,11 @@ class WatchedFolder(Place):
         if self._scan is None and time.monotonic() >= self._scan_due:
             self._begin_scan()
         self._go_on_scanning()
+        self._go_on_counting()
         self._go_on_settling()
 
     def _nap(self, now: float) -> float:
-        if self._noticed or self._scan is not None:
+        if self._noticed or self._scan is not None or self._count is not None:
             return 0.0
         naps = [super()._nap(now)]
         if self._identity is not None:
@@ -186,7 +202,7 @@ class WatchedFolder(Place):
         if self._observation is not None:
             self._observation.stop()
             self._observation = None
-        self._scan = None
+        self._scan = self._count = None
         super()._lose(why, leased=leased)
 
     def _observe(self) -> Observation:
@@ -245,10 +261,25 @@ class WatchedFolder(Place):
             except StopIteration:
                 self._scan = None
                 self._post(Scanned(self.path, self._scan_is_careful))
+                if not self._settings.recursive and self._below is None:
+                    self._count = count_below_in_steps(self.path, self._is_frame)
                 return
             self._answered()
             if found is not None:
                 self._post(Sighted(*found, careful=self._scan_is_careful))
+
+    def _go_on_counting(self) -> None:
+        """Find out, once, whether frames lie in subfolders that are not watched."""
+        for _ in range(STEPS if self._count is not None else 0):
+            assert self._count is not None  # noqa: S101 -- for the type checker
+            try:
+                self._below = next(self._count)
+            except StopIteration:
+                self._count, self._below = None, self._below or Below()
+                if self._below.frames:
+                    self._post(Unwatched(self.path, self._below))
+                return
+            self._answered()
 
     def _go_on_settling(self) -> None:
         for _, verdict in zip(range(STEPS), self._settling.advance(time.monotonic()), strict=False):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arwatch.daemon.folder import Scanned, Sighted, Vanished
+from arwatch.daemon.folder import Scanned, Sighted, Unwatched, Vanished
 from arwatch.daemon.lease import LeaseError
 from arwatch.daemon.looker import STATE_S, Ask, EventsLost, Leave, LookAt, Looker, ObserverDied, Order, State
 from arwatch.daemon.place import Broke, Missing, OutputFound, Present, Writable
@@ -210,6 +210,8 @@ class Folders:
             case State():
                 self._states[news.folder] = news
                 self._note_silence(news, report)
+            case Unwatched():
+                report.log("watch.subfolders", **news.facts())
             case Present(folder=folder, how=how):
                 self._came(folder, how, report)
             case Missing(folder=folder, why=why):

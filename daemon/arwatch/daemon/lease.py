@@ -70,6 +70,24 @@ def release(folder: Path, pid: int | None = None) -> None:
         os.close(file)
 
 
+def watcher(folder: Path) -> str | None:
+    """Say who watches a folder, as in `arwatch process 4711 on observatory`; None: nobody alive. Changes nothing."""
+    try:
+        file = os.open(folder / NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        holder, told = _read(file), os.fstat(file).st_mtime
+    except OSError:
+        return None
+    finally:
+        os.close(file)
+    mine = _holder(os.getpid())
+    if holder == mine or not _lives(holder, told, mine):
+        return None
+    return f"arwatch process {holder['pid']} on {holder['host']}"
+
+
 def _remove_if_dead(folder: Path, mine: dict[str, Any]) -> None:
     """Make way where another user's daemon left its file behind; it can be read, not written."""
     file = os.open(folder / NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

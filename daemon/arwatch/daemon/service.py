@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from arwatch import __version__
 from arwatch.daemon import lease
-from arwatch.daemon.arrivals import Arrivals
+from arwatch.daemon.arrivals import ALL, Arrivals, Wanted
 from arwatch.daemon.folders import Folders
 from arwatch.daemon.heartbeat import TELL_S, Heartbeat, status
 from arwatch.daemon.report import Report
@@ -55,10 +55,24 @@ class Service:
         Reads the settings again (SIGHUP); may raise SettingsError.
     log : Log
         Where events go.
+    source : Path or None
+        The settings' file; None: they are the defaults.
+    wanted : Wanted
+        Which of the frames that are there already are left alone.
     """
 
-    def __init__(self, settings: Settings, reread: Callable[[], Settings], log: Log) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        reread: Callable[[], Settings],
+        log: Log,
+        *,
+        source: Path | None = None,
+        wanted: Wanted = ALL,
+    ) -> None:
         self._settings = settings
+        self._source = str(source) if source else "none, defaults"
+        self._wanted = wanted
         self._reread = reread
         self._report = Report(log)
         self._on_terminal = os.isatty(2)  # if that is closed, SIGHUP means its end, else "read the settings again"
@@ -156,12 +170,16 @@ class Service:
         self._folders.begin()
         roots = self._folders.paths
         ledger = self._open_ledger(roots)
+        for entry in list(ledger.entries("settled")) if self._wanted != ALL else ():
+            if self._wanted.leaves(entry.mtime_ns):
+                ledger.gone(entry.path)  # a later run without such a wish takes it up
         workers = self._settings.workers
         folders = [str(folder) for folder in roots]
         self._log(
             "service.started",
             version=__version__,
             folder=folders,
+            settings=self._source,
             workers=machine.worker_count(workers),
             pid=os.getpid(),
         )
@@ -177,7 +195,9 @@ class Service:
             clear_away=self._folders.clear_away,
         )
         opened.callback(self._scheduler.close)
-        self._arrivals = Arrivals(self._settings, self._folders, ledger, self._scheduler.given, self._report)
+        self._arrivals = Arrivals(
+            self._settings, self._folders, ledger, self._scheduler.given, self._report, wanted=self._wanted
+        )
 
     def _stop(self) -> None:
         waiting = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +75,55 @@ def scan_in_steps(
         for mtime_ns, name, size in sorted(found):
             yield place / name, Look(size, mtime_ns)
         folders += [place / name for name in sorted(below, reverse=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """What lies in the subfolders of a folder."""
+
+    frames: int = 0
+    folders: int = 0
+    """Subfolders that hold some."""
+    whole: bool = True
+    """Whether all was counted; there may be more else."""
+
+    def __str__(self) -> str:
+        """Say it, as in `12 frames in 2 subfolders`."""
+        frames = "1 frame" if self.frames == 1 else f"{self.frames} frames"
+        folders = "1 subfolder" if self.folders == 1 else f"{self.folders} subfolders"
+        return f"{'' if self.whole else 'at least '}{frames} in {folders}"
+
+
+MOST_ENTRIES = 100_000
+"""So many files are counted in subfolders: who has more has been told enough."""
+
+
+def count_below(folder: Path, wanted: Callable[[str], bool]) -> Below:
+    """Count the wanted files in the subfolders of a folder."""
+    below = Below()
+    for below in count_below_in_steps(folder, wanted):  # noqa: B007 -- the last one counts
+        pass
+    return below
+
+
+def count_below_in_steps(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Below]:
+    """Count as `count_below` does, by names alone; give what is known so far after each file or folder."""
+    folders, below, seen = [folder], Below(), 0
+    while folders:
+        place = folders.pop()
+        frames_here = 0
+        with suppress(OSError), os.scandir(place) as entries:  # it vanished, or may not be read
+            for entry in entries:
+                seen += 1
+                if seen > MOST_ENTRIES:
+                    yield replace(below, whole=False)
+                    return
+                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+                    folders.append(place / entry.name)
+                elif place != folder and wanted(entry.name):
+                    frames_here += 1
+                    below = replace(below, frames=below.frames + 1, folders=below.folders + (frames_here == 1))
+                yield below
 
 
 def mount_point(path: Path) -> Path:
