@@ -167,6 +167,25 @@ def test_what_failed_for_a_passing_reason_is_taken_up_where_its_folder_is_back(c
     assert (bench.events() == ["frame.seen"]) is again
 
 
+def test_a_file_that_vanishes_and_another_one_of_its_name_are_two_frames():
+    bench = Bench()
+    bench.written()
+    bench.arrivals.vanished(FRAME)
+    assert (bench.ledger.get(FRAME).state, bench.ledger.had_gone(FRAME), bench.told) == ("gone", True, [])
+    bench.arrivals.vanished(FRAME)
+    bench.arrivals.sighted(FRAME, Look(11, 6))
+    bench.arrivals.vanished(FRAME)
+    assert bench.ledger.get(FRAME).state == "seen", "its thread tells what becomes of it"
+    assert bench.ledger.had_gone(FRAME)
+
+
+def test_a_file_that_is_replaced_in_place_is_the_same_frame():
+    bench = Bench()
+    bench.written()
+    bench.arrivals.sighted(FRAME, Look(11, 6))
+    assert not bench.ledger.had_gone(FRAME)
+
+
 def test_a_frame_in_work_is_looked_at_again_when_it_has_ended():
     bench = Bench()
     bench.settled()

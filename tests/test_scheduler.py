@@ -263,6 +263,17 @@ def test_another_pool_takes_over_when_the_frames_in_work_have_ended():
     assert (bench.pool.closed, names(other.jobs)) == (True, ["b"])
 
 
+def test_a_worker_is_told_that_the_file_before_had_gone():
+    bench = Bench(NIGHT / "a", workers=2)
+    bench.turn()
+    assert [job.fresh for job in bench.pool.jobs] == [False]
+    bench.end(written)
+    bench.ledger.vanished(NIGHT / "a")
+    bench.settle(NIGHT / "a", mtime_ns=9)
+    bench.turn()
+    assert [job.fresh for job in bench.pool.jobs] == [True]
+
+
 def test_what_workers_had_is_put_back_at_the_end():
     bench = Bench(NIGHT / "a")
     bench.turn()

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sqlite3
 import threading
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -311,3 +312,26 @@ def test_the_frames_of_others(tmp_path):
     for path in frames:
         if path.stat().st_size < 10e6:  # the large ones are compared by the engine's own tests
             assert_equals_reference(night / path.name)
+
+
+def test_a_camera_whose_counter_starts_again_replaces_no_output(tmp_path):
+    """Frames without EXIF times: what tells them apart is that the first one was moved away before the second came."""
+    night, card = tmp_path / "night", tmp_path / "card"
+    night.mkdir()
+    card.mkdir()
+    path = night / "DSC00001.ARW"
+    with daemon(tmp_path, night) as running:
+        path.write_bytes(arw_bytes(render(SMALL, 1).mosaic))
+        running.wait_for("frame.written")
+        first = output_of(path).read_bytes()
+        path.rename(card / path.name)
+        state = tmp_path / "state"
+        with History(state) as history:
+            while not history.counts().get("gone"):
+                time.sleep(0.05)
+        path.write_bytes(arw_bytes(render(SMALL, 2).mosaic))
+        second = running.wait_for("frame.written", 2)[1]
+        assert running.stop() == 0
+    assert output_of(path).read_bytes() == first
+    assert Path(second["output"]).exists()
+    assert second["reason"].startswith(f"{output_of(path).name} belongs to another frame")

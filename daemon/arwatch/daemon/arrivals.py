@@ -150,7 +150,10 @@ class Arrivals:
             self.kept.tell(self._folders.paths)
 
     def vanished(self, path: Path) -> None:
-        """Take note that a frame is not there: if it is to settle, its thread tells in time."""
+        """Take note that the file of a frame that had ended is not there; of one that settles its thread tells."""
+        entry = self.ledger.get(path)
+        if entry is not None and entry.ended is not None and entry.state != "gone":
+            self.ledger.vanished(path)
 
     def returned(self, path: Path, *, live: bool) -> None:
         """Let a frame settle again that changed while a worker read it."""

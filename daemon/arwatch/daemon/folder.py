@@ -16,7 +16,7 @@ from arwatch.errors import ArwatchError
 from arwatch.formats import needed_length
 from arwatch.formats.names import is_frame
 from arwatch.output.publish import remove_stale
-from arwatch.platform.fs import Below, count_below_in_steps, look, scan_in_steps
+from arwatch.platform.fs import Below, count_below_in_steps, is_absent, look, scan_in_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -230,11 +230,10 @@ class WatchedFolder(Place):
     # -- scans and settling ------------------------------------------------------------------------------------
 
     def _look_at(self, path: Path) -> None:
-        found = look(path)
-        if found is None:
-            self._post(Vanished(path))
-        else:
+        if (found := look(path)) is not None:
             self._post(Sighted(path, found, careful=False))
+        elif is_absent(path):
+            self._post(Vanished(path))
 
     def _scan_soon(self, *, careful: bool) -> None:
         self._careful = self._careful or careful

@@ -128,6 +128,16 @@ class Ledger(Queue):
         """Record that the source is no longer there."""
         self._end(path, "gone")
 
+    def vanished(self, path: Path) -> None:
+        """Record that the file of a frame that had ended was removed or moved away."""
+        self.ask_again(path)
+        self.gone(path)
+
+    def had_gone(self, path: Path) -> bool:
+        """Whether the file that was under this path before had gone: what is there now is another frame."""
+        row = self._db.row("SELECT state FROM history WHERE path = ? ORDER BY number DESC LIMIT 1", (key_of(path),))
+        return row == ("gone",)
+
     def owners(self, output: Path) -> list[Path]:
         """Give the frames that an output was given to: several where one of them went and another one came."""
         rows = self._db.rows(

@@ -33,6 +33,17 @@ def look(path: Path) -> Look | None:
     return Look(found.st_size, max(-LATEST_NS, min(found.st_mtime_ns, LATEST_NS)))
 
 
+def is_absent(path: Path) -> bool:
+    """Whether there surely is nothing under this name; a disk that fails or is away says nothing about its files."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return path.parent.is_dir()
+    except (OSError, ValueError):
+        return False
+    return False
+
+
 def scan(folder: Path, wanted: Callable[[str], bool], *, recursive: bool) -> Iterator[tuple[Path, Look]]:
     """Find the wanted files of a folder, oldest first, and then those of the folders in it.
 

@@ -204,6 +204,7 @@ class Scheduler:
             threads=machine.threads_for(workers, used),
             replace=self._replace,
             given_away=self._is_given_away(wanted, entry.path),
+            fresh=self._ledger.had_gone(entry.path),
         )
 
     def _is_given_away(self, output: Path, path: Path) -> bool:
