@@ -16,6 +16,7 @@ from itertools import compress
 from typing import BinaryIO
 
 from arwatch.errors import DamagedError, NotRawError
+from arwatch.formats.others import what_else
 
 _HEADER = 8
 _MAX_IFDS = 32  # cameras write 2 to 6
@@ -42,16 +43,6 @@ _UNCOMPRESSED = 1
 
 _FORMATS = {1: "B", 3: "H", 4: "I", 13: "I"}  # BYTE, SHORT, LONG, IFD: the types that these tags have
 _ORDERS = {"<": "little", ">": "big"}
-
-_OTHER_KINDS = {
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"GIF8": "a GIF picture",
-    b"SIMPLE": "a FITS file",
-    b"PK\x03\x04": "a ZIP archive",
-    b"%PDF": "a PDF document",
-    b"<": "a web page or another text",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +191,7 @@ class _Tiff:
         elif not any(head):
             raise _Missing(size + 1)  # preallocated, nothing written yet
         else:
-            raise NotRawError(_other_kind(head + self._read(0, min(size, 64))[_HEADER:]))
+            raise NotRawError(what_else(head + self._read(0, min(size, 64))[_HEADER:]))
         (self.first,) = struct.unpack(self._order + "I", head[4:])
 
     def entries(self, offset: int) -> tuple[dict[int, _Entry], int]:
@@ -303,13 +294,3 @@ def _image(tiff: _Tiff, entries: dict[int, _Entry]) -> RawImage | None:
         tile_height=one(_TILE_HEIGHT, 0) if tiled else one(_ROWS_PER_STRIP, height),
         used_height=used[1] if len(used) == 2 and 0 < used[1] <= height else height,
     )
-
-
-def _other_kind(head: bytes) -> str:
-    """Say what a file that is no TIFF file is, and what to do with it."""
-    if head.startswith(b"version https://git-lfs"):
-        return "the file is a Git LFS pointer, not the picture: fetch the real file (git lfs pull)"
-    for magic, name in _OTHER_KINDS.items():
-        if head.startswith(magic):
-            return f"the file is {name}, not a camera raw file: keep it out of the watched folder"
-    return "the file is not a camera raw file: keep it out of the watched folder"
