@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from arwatch.platform.machine import memory_bytes
+from arwatch.platform.machine import memory_bytes, serial_numbers
 
 PHYSICAL = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 MIB = 1 << 20
@@ -33,3 +33,16 @@ def test_a_control_groups_limit_counts(tmp_path: Path, membership: str, limits: 
 
 def test_without_control_groups_all_memory_counts(tmp_path: Path) -> None:
     assert memory_bytes(tmp_path / "none", tmp_path / "none") == PHYSICAL
+
+
+def test_serial_numbers_of_board_and_disks(tmp_path: Path) -> None:
+    for place, text in {
+        "proc/device-tree/serial-number": "100000003d1d1c36\0",
+        "sys/block/mmcblk0/device/cid": "1b534d454231515430\n",
+        "sys/block/sda/device/wwid": "t10.ATA     Samsung SSD 870 S5Y1\n",
+        "sys/block/loop0/device/serial": "\n",
+    }.items():
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).write_text(text)
+    assert serial_numbers(tmp_path) == ("100000003d1d1c36", "1b534d454231515430", "t10.ATA     Samsung SSD 870 S5Y1")
+    assert serial_numbers(tmp_path / "none") == ()

@@ -1,15 +1,17 @@
 """Processes that are killed, stopped, doubled, or told to end."""
 
+import fcntl
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import psutil
 
 from arwatch.simulate import arw_bytes
 from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch
-from faults.harness import SETTINGS, SUFFIX, End, fault, frame
+from faults.harness import SETTINGS, SUFFIX, End, fault, frame, needs_root
 
 FEW = SETTINGS["workers"] | {"attempts": 2, "retry_s": 0.1}
 
@@ -176,6 +178,43 @@ def test_two_daemons(night):
     night.kill()
     night.start()
     night.put("b.ARW")
+
+
+@needs_root
+@fault(End(fits=2))
+def test_a_start_under_another_name_of_the_machine(night):
+    """After kill -9, too: the machine's name says nothing of who watches."""
+    night.put("a.ARW")
+    night.wait("frame.written")
+    night.kill()
+    night.start(before=["unshare", "--uts", "sh", "-c", 'hostname another-name; exec "$@"', "sh"])
+    night.put("b.ARW")
+
+
+@fault(End(fits=3))
+def test_others_who_lay_traps_for_locks(night):
+    """A pipe or a hard link under the lock's name in a watched folder; the cache's lock kept by whoever may read it."""
+    night.put("before.ARW")
+    night.wait("frame.written")
+    precious = night.home / "precious"
+    precious.write_text("mine")
+    lease = night.captures / ".arwatch.lock"
+    for trap in (os.mkfifo, lambda path: os.link(precious, path)):
+        lease.unlink(missing_ok=True)
+        trap(lease)
+        assert night.daemon.stop() == 0
+        night.start()
+    night.put("after.ARW")
+    night.wait("frame.written", frame="after.ARW")
+    lock = Path(os.environ["NUMBA_CACHE_DIR"]) / ".arwatch.lock"
+    lock.touch()
+    with lock.open() as stranger:
+        fcntl.flock(stranger, fcntl.LOCK_SH)
+        assert night.daemon.stop() == 0
+        night.start()
+        night.put("while locked.ARW")
+        night.wait("frame.written", frame="while locked.ARW")
+    assert precious.read_text() == "mine"
 
 
 @fault(End(fits=31))

@@ -1,4 +1,4 @@
-"""How many cores and how much memory this machine offers, and how many workers and threads suit them."""
+"""What this machine offers: its cores and memory, the workers and threads that suit them, and what it is known by."""
 
 from __future__ import annotations
 
@@ -52,3 +52,25 @@ def worker_count(settings: Workers) -> int:
 def threads_for(settings: Workers, workers_used: int) -> int:
     """Return how many threads compute a frame: as set, else the cores divided by the workers in use, at least 1."""
     return settings.threads or max(1, cores() // max(1, workers_used))
+
+
+SERIAL_NUMBERS = (
+    "proc/device-tree/serial-number",  # of the board: Raspberry Pi and other small computers
+    "sys/block/*/device/cid",  # of an SD card or eMMC
+    "sys/block/*/device/serial",  # of an NVMe disk
+    "sys/block/*/device/wwid",  # of a SATA or USB disk
+)
+"""Where the kernel tells serial numbers that every user may read."""
+
+
+def serial_numbers(root: Path = Path("/")) -> tuple[str, ...]:
+    """Return the serial numbers of this machine's board and disks; empty where it has none, as many virtual ones.
+
+    Unlike the machine-id, copies of a disk's content do not share them.
+    """
+    found = set()
+    for pattern in SERIAL_NUMBERS:
+        for place in root.glob(pattern):
+            with suppress(OSError):
+                found.add(place.read_bytes().strip(b"\0 \n").decode("ascii", "replace"))
+    return tuple(sorted(found - {""}))

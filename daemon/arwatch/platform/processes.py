@@ -9,6 +9,8 @@ import signal
 from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING
 
+from arwatch.platform.paths import private_folder
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -32,6 +34,8 @@ def load_ahead(cache: Path) -> None:
     cache
         The folder of compiled kernels.
     """
+    with contextlib.suppress(OSError):  # then kernels are compiled at each start
+        private_folder(cache)
     os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
     for name, value in WORKERS_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
