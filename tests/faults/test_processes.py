@@ -2,8 +2,10 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import psutil
 
 from arwatch.simulate import arw_bytes
 from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch
-from faults.harness import SETTINGS, SUFFIX, End, fault, frame, needs_root
+from faults.harness import SETTINGS, SUFFIX, End, fault, frame, memory_group, needs_root
 
 FEW = SETTINGS["workers"] | {"attempts": 2, "retry_s": 0.1}
 
@@ -178,6 +180,55 @@ def test_two_daemons(night):
     night.kill()
     night.start()
     night.put("b.ARW")
+
+
+@needs_root
+@fault(End(fits=2), start=False, workers=FEW)
+def test_a_worker_that_the_kernel_ends_for_lack_of_memory(night):
+    """Also where the kernel ends the process that starts workers."""
+    with memory_group() as (group, limit):
+        join = ["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh"]
+        night.start(before=join)
+        night.put("before.ARW")
+        night.wait("frame.written")
+        (worker,) = night.stop_workers()
+        path = night.put("meanwhile.ARW")
+        night.until(lambda: night.state_of(path) == "working")
+        Path(f"/proc/{worker.parent().pid}/oom_score_adj").write_text("1000")  # the kernel takes it first
+        limit.write_text(str(700 << 20))
+        hog = [sys.executable, "-c", "x = bytearray(1)\nwhile True: x += bytes(16 << 20)"]
+        subprocess.run([*join, "timeout", "30", *hog], check=False)
+        assert "for lack of memory" in night.wait("worker.lost")[0]["reason"]
+        night.wait("frame.written", count=2)
+        assert night.daemon.stop() == 0
+    night.start()
+
+
+@fault(End(fits=2), start=False, workers=FEW)
+def test_a_folder_for_sockets_that_is_cleaned_away(night):
+    """As /tmp is after ten quiet days: workers can be started all the same."""
+    temporary = night.home / "tmp"
+    temporary.mkdir()
+    night.start(before=["env", f"TMPDIR={temporary}"])
+    night.put("before.ARW")
+    night.wait("frame.written")
+    shutil.rmtree(temporary)
+    for worker in night.workers():
+        worker.kill()
+    night.put("after.ARW")
+    night.wait("frame.written", count=2)
+
+
+@fault(End(fits=1), workers=FEW)
+def test_the_resource_tracker_is_killed(night):
+    """Python replaces this companion of multiprocessing; the log is told nothing else than events."""
+    children = psutil.Process(night.daemon.process.pid).children()
+    (tracker,) = (child for child in children if "resource_tracker import main" in child.cmdline()[-1])
+    tracker.kill()
+    for worker in night.workers():
+        worker.kill()
+    night.wait("worker.lost")
+    night.put("after.ARW")
 
 
 @needs_root

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
+import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,8 @@ def process(job: Job) -> Outcome:
             return Unsettled(reason="the file changed or vanished while it was read")
         return _failed(error)
     except Exception as error:
-        return Failed(code=FailureCode.INTERNAL, reason=f"internal error, please report it: {error!r}")
+        reason = f"internal error, please report it: {error!r}"
+        return Failed(code=FailureCode.INTERNAL, reason=reason, evidence=traceback.format_exc())
 
 
 def _run_stages(job: Job) -> Outcome:

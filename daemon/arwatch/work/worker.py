@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import signal
+import sys
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from arwatch.platform.locks import lock, open_lock
 from arwatch.platform.paths import private_folder
 from arwatch.platform.processes import die_with_parent
+from arwatch.work.evidence import catch_crashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,19 +42,29 @@ def serve(pipe: Connection, memory: int, cache: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    catch_crashes(Path(cache))
+    try:
+        _work(pipe, cache)
+    except (EOFError, ConnectionError):  # the service has gone away
+        pass
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+        sys.exit(1)
+
+
+def _work(pipe: Connection, cache: str) -> None:
     from arwatch.process import run  # noqa: PLC0415 -- the service must not load it
 
-    with contextlib.suppress(EOFError, ConnectionError):  # the service has gone away
-        if not run.is_warm():
-            with _alone(cache):
-                if not run.is_warm():
-                    pipe.send(Compiling())
-                run.warm_up()
-        run.warm_up()
-        pipe.send(Ready())
-        _hush()
-        while True:
-            pipe.send(run.process(pipe.recv()))
+    if not run.is_warm():
+        with _alone(cache):
+            if not run.is_warm():
+                pipe.send(Compiling())
+            run.warm_up()
+    run.warm_up()
+    pipe.send(Ready())
+    _hush()
+    while True:
+        pipe.send(run.process(pipe.recv()))
 
 
 @contextlib.contextmanager
