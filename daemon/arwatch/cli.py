@@ -108,6 +108,9 @@ def run(folders: Sequence[str], config: Path | None) -> None:
     \b
     Example: arwatch run ~/captures --config ~/arwatch.toml
     """
+    from arwatch.daemon.signals import Signals
+
+    signals = Signals()  # before anything that takes time
     _load_ahead()
     from arwatch.daemon.service import Service
     from arwatch.settings import load
@@ -124,9 +127,10 @@ def run(folders: Sequence[str], config: Path | None) -> None:
             raise SettingsError("no folder to watch: name one, or set [watch] folders in a file given by --config")
         return settings
 
-    settings = read()
-    service = Service(settings, read, Log(settings.log))
-    code = service.run()
+    with signals:
+        settings = read()
+        service = Service(settings, read, Log(settings.log), signals)
+        code = service.run()
     if service.left_behind:  # a usual exit would wait for what a file system holds
         os._exit(code)
     sys.exit(code)

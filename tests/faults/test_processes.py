@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +168,19 @@ def test_sighup(night):
         night.put(f"{name}.ARW")
     night.wait("frame.written", count=5)
     assert len(list(night.captures.glob("*.x" + SUFFIX))) == 3
+
+
+@fault(End(fits=1), start=False)
+def test_sighup_at_the_start(night):
+    """Before the daemon is ready, and before it has read its settings."""
+    night.start(ready=False)
+    night.until(psutil.Process(night.daemon.process.pid).children, "the first process that the daemon starts")
+    while not night.daemon.named("service.ready"):
+        night.send(signal.SIGHUP)
+        assert night.daemon.process.poll() is None, "SIGHUP ended the daemon"
+        time.sleep(0.01)
+    night.wait("service.reloaded")
+    night.put("a.ARW")
 
 
 @fault(End(fits=2))

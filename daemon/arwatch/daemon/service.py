@@ -16,7 +16,6 @@ from arwatch.daemon.arrivals import Arrivals
 from arwatch.daemon.folders import Folders
 from arwatch.daemon.heartbeat import TELL_S, Heartbeat, status
 from arwatch.daemon.report import Report
-from arwatch.daemon.signals import Signals
 from arwatch.errors import ArwatchError, SettingsError
 from arwatch.ledger.store import Ledger, set_aside
 from arwatch.model.outcome import Skipped, Written
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
+    from arwatch.daemon.signals import Signals
     from arwatch.settings import Settings
     from arwatch.work.happenings import Happening
 
@@ -53,11 +53,14 @@ class Service:
         Reads the settings again (SIGHUP); may raise SettingsError.
     log : Log
         Where events go.
+    signals : Signals
+        What asks the daemon to end or to read its settings again; noted since before `settings` were read.
     """
 
-    def __init__(self, settings: Settings, reread: Callable[[], Settings], log: Log) -> None:
+    def __init__(self, settings: Settings, reread: Callable[[], Settings], log: Log, signals: Signals) -> None:
         self._settings = settings
         self._reread = reread
+        self._signals = signals
         self._report = Report(log)
         self._on_terminal = os.isatty(2)  # if that is closed, SIGHUP means its end, else "read the settings again"
         self._stop_by: float | None = None
@@ -146,7 +149,6 @@ class Service:
     # -- beginning and end ---------------------------------------------------------------------------------
 
     def _open(self, opened: ExitStack) -> None:
-        self._signals = opened.enter_context(Signals())
         self._folders = Folders(self._settings)
         opened.callback(self._folders.close)
         self._folders.begin()
