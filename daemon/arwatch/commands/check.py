@@ -16,7 +16,8 @@ from arwatch import formats, simulate
 from arwatch.errors import ArwatchError
 from arwatch.output.naming import output_root
 from arwatch.platform import machine, paths
-from arwatch.work.room import MIB, free_bytes
+from arwatch.platform.fs import NO_MORE_FILES
+from arwatch.work.room import MIB, free_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +91,9 @@ def _state(folder: Path) -> Finding:
 
 
 def _disk(folder: Path, min_free_mib: int) -> Finding:
-    free = free_bytes(folder)
+    free, files = free_room(folder)
+    if not files:
+        return Finding("fail", "disk", f"{folder}: {NO_MORE_FILES}")
     text = f"{free / MIB / 1024:.1f} GiB free at {folder}"
     if free < min_free_mib * MIB:
         return Finding("fail", "disk", f"{text}, less than [disk] min_free_mib: make room")

@@ -16,6 +16,21 @@ if TYPE_CHECKING:
 LATEST_NS = 2**63 - 1
 """Nanoseconds since 1970 to the year 2262: later times, as broken file systems give, do not fit into the ledger."""
 
+NO_MORE_FILES = "the file system can hold no more files, whatever their size (df -i): remove some"
+
+
+def files_left(folder: Path) -> int | None:
+    """How many more files this user can make on a folder's file system; None where it does not count them.
+
+    FAT and btrfs, for example, do not, and say that they can hold none at all.
+
+    Raises
+    ------
+    OSError
+    """
+    found = os.statvfs(folder)
+    return found.f_favail if found.f_files else None
+
 
 def look(path: Path) -> Look | None:
     """Return size and modification time of a regular file; None if there is none, or it cannot be looked at.
