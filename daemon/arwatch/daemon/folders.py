@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arwatch.daemon.folder import Scanned, Sighted, Vanished
+from arwatch.daemon.folder import Scanned, Sighted
 from arwatch.daemon.lease import LeaseError
 from arwatch.daemon.looker import STATE_S, Ask, EventsLost, Leave, LookAt, Looker, ObserverDied, Order, State
 from arwatch.daemon.place import Broke, Missing, OutputFound, Present, Writable
@@ -191,10 +191,8 @@ class Folders:
     def _of_frames(self, news: Any, arrivals: Arrivals) -> bool:
         """Hand news of frames on; gives whether they were."""
         match news:
-            case Sighted(path=path, look=look, careful=careful):
-                arrivals.sighted(path, look, careful=careful)
-            case Vanished(path=path):
-                arrivals.vanished(path)
+            case Sighted(path=path, look=look, careful=careful, replaced=replaced):
+                arrivals.sighted(path, look, careful=careful, replaced=replaced)
             case OutputFound(path=path, look=look, output=output):
                 arrivals.output_found(path, look, output)
             case Scanned(folder=folder):
