@@ -18,7 +18,7 @@ import pytest
 from watchdog.observers.api import EventEmitter
 
 from arwatch.daemon import lease
-from arwatch.daemon.folder import Scanned, Sighted, Unwatched, Vanished, WatchedFolder
+from arwatch.daemon.folder import Scanned, Sighted, Unwatched, WatchedFolder
 from arwatch.daemon.place import Broke, Missing, OutputFound, Place, Present
 from arwatch.daemon.settle import Waiting
 from arwatch.daemon.watch import trouble
@@ -112,7 +112,7 @@ def test_arrivals_are_sighted_and_nothing_else(watched, tmp_path):
     expected = {folder / name for name in ("a.ARW", "b.arw", "c.ARW", "z.ARW")}
     for path in expected:
         assert posted.sighted(path).look.size <= 1
-    assert {news.path for news in posted.news if isinstance(news, Sighted | Vanished)} == expected
+    assert {news.path for news in posted.news if isinstance(news, Sighted)} == expected
 
 
 def test_a_new_folder_is_scanned(watched):
@@ -120,14 +120,6 @@ def test_a_new_folder_is_scanned(watched):
     (folder / "card").mkdir()
     (folder / "card" / "a.ARW").write_bytes(b"x")
     posted.sighted(folder / "card" / "a.ARW")
-
-
-def test_a_frame_that_is_removed_is_told(watched):
-    folder, _, posted = watched
-    (folder / "a.ARW").write_bytes(b"x")
-    posted.sighted(folder / "a.ARW")
-    (folder / "a.ARW").unlink()
-    assert posted.wait(Vanished) == Vanished(folder / "a.ARW")
 
 
 def test_a_frame_settles_in_the_folder_s_own_thread(watched):

@@ -71,6 +71,9 @@ def run(folders: Sequence[str], config: Path | None, since: float | None, *, rec
     \b
     Example: arwatch run ~/captures --new-only
     """
+    from arwatch.daemon.signals import Signals
+
+    signals = Signals()  # before anything that takes time
     _load_ahead()
     from arwatch.daemon.arrivals import Wanted
     from arwatch.daemon.service import Service
@@ -91,10 +94,11 @@ def run(folders: Sequence[str], config: Path | None, since: float | None, *, rec
             raise SettingsError(f"no folder to watch: name one, as in `arwatch run ~/captures`, or in {place}")
         return settings
 
-    settings = read()
-    wanted = Wanted(since_ns=int(since * 1e9) if since else 0, new_only=new_only)
-    service = Service(settings, read, Log(settings.log), source=path, wanted=wanted)
-    code = service.run()
+    with signals:
+        settings = read()
+        wanted = Wanted(since_ns=int(since * 1e9) if since else 0, new_only=new_only)
+        service = Service(settings, read, Log(settings.log), signals, source=path, wanted=wanted)
+        code = service.run()
     if service.left_behind:  # a usual exit would wait for what a file system holds
         os._exit(code)
     sys.exit(code)

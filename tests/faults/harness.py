@@ -100,6 +100,24 @@ def needs_root(test):
     return pytest.mark.skipif(lacking, reason="mounting a file system needs root's rights")(test)
 
 
+@contextlib.contextmanager
+def memory_group():
+    """Make a control group for memory; gives it and the file of its limit. Without the right to do so: skip."""
+    old = Path("/sys/fs/cgroup/memory")
+    group = (old if old.is_dir() else old.parent) / f"arwatch-test-{os.getpid()}"
+    limit = group / ("memory.limit_in_bytes" if old.is_dir() else "memory.max")
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made: {error.strerror}")
+    try:
+        if not limit.exists():
+            pytest.skip("control groups do not limit memory here")
+        yield group, limit
+    finally:
+        group.rmdir()
+
+
 class Night:
     """Folders, settings and the daemon's lives of one test."""
 

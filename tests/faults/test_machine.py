@@ -44,6 +44,34 @@ def test_a_full_disk_is_waited_for(night):
     assert len(night.daemon.named("disk.low")) == 1
 
 
+@needs_root
+@fault(End(fits=2), start=False)
+def test_a_disk_that_can_hold_no_more_files(night):
+    """There are bytes enough, but no inodes: that is told as what it is, and waited for."""
+    night.mount(night.captures, "8m,nr_inodes=40")
+    night.start()
+    night.put("first.ARW")
+    night.wait("frame.written")
+    (worker,) = night.stop_workers()
+    path = night.put("second.ARW")
+    night.until(lambda: night.state_of(path) == "working")
+    fillers = []
+    with contextlib.suppress(OSError):
+        for number in range(40):
+            fillers.append(night.captures / f"filler{number}")
+            fillers[-1].touch()
+    worker.resume()
+    assert "df -i" in night.wait("disk.low")[0]["reason"]
+    night.kill()
+    night.start()
+    (low,) = night.wait("disk.low")
+    assert "df -i" in low["reason"]
+    assert (low["free_files"], low["wanted_files"]) == (0, 1)
+    for filler in fillers:
+        filler.unlink(missing_ok=True)
+    night.wait("disk.resumed")
+
+
 def fill_under_the_ledger(night):
     """Fill the ledger's disk after one frame and bring another; gives the file to remove."""
     night.mount(night.state, "1m")

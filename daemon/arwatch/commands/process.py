@@ -35,7 +35,7 @@ from arwatch.telling.text import printable
 from arwatch.work.happenings import Ended, Happening, Returned
 from arwatch.work.local import LocalPool
 from arwatch.work.retry import Policy
-from arwatch.work.room import free_bytes
+from arwatch.work.room import free_room
 from arwatch.work.scheduler import Scheduler
 from arwatch.work.worker import Compiling, Ready
 
@@ -178,7 +178,7 @@ def happenings(found: list[Found], settings: Settings, replace: Replace) -> Iter
     pool = LocalPool.from_settings(settings.workers, paths.cache_folder())
     policy = Policy.of_a_command(settings.workers)
     scheduler = Scheduler(
-        settings, roots, queue, pool, policy=policy, free=free_bytes, clear_away=_clear_away, replace=replace
+        settings, roots, queue, pool, policy=policy, free=free_room, clear_away=_clear_away, replace=replace
     )
     try:
         while scheduler.in_work or scheduler.waiting():

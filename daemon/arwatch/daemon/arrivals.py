@@ -97,6 +97,7 @@ class Arrivals:
         self._report = report
         self._settling: set[Path] = set()
         self._changed_in_work: set[Path] = set()
+        self._replaced_in_work: set[Path] = set()
         self._cleared: set[Path] = set()
         self._newest_ns = time.time_ns()
         self.apply(settings)
@@ -111,20 +112,28 @@ class Arrivals:
         """How many frames may still be growing."""
         return len(self._settling)
 
-    def sighted(self, path: Path, found: Look, *, careful: bool = False) -> None:
-        """Take up a frame that is new or has changed; `careful`: what earlier runs did is checked, too."""
+    def sighted(self, path: Path, found: Look, *, careful: bool = False, replaced: bool = False) -> None:
+        """Take up a frame that is new or has changed; `careful`: what earlier runs did is checked, too.
+
+        `replaced`: another file took its name with the same size and time; a worker finds out whether the content is
+        another one.
+        """
         if careful:
             self._clear_away(path)
         given = self._given(path)
         if given is not None:
-            if found != (given.size, given.mtime_ns):
+            if replaced or found != (given.size, given.mtime_ns):
                 self._changed_in_work.add(path)
+            if replaced:
+                self._replaced_in_work.add(path)
             return
+        replaced = replaced or path in self._replaced_in_work
+        self._replaced_in_work.discard(path)
         entry = self.ledger.get(path)
         if entry is not None and entry.state == "working":
             # the ledger could not be written when the outcome came
             self.ledger.put_back(path, uncounted=True)
-        elif entry is not None and self._dealt_with(entry, found, careful=careful):
+        elif entry is not None and not replaced and self._dealt_with(entry, found, careful=careful):
             if careful and entry.state == "settled":
                 self._count(path, found)
         elif not self._is_left_alone(path, found, careful=careful):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from arwatch.daemon import lease
 from arwatch.daemon.place import Place, Present, _ignore
+from arwatch.daemon.replaced import Replaced
 from arwatch.daemon.settle import Settling
 from arwatch.daemon.watch import Observation, limit_reached
 from arwatch.errors import ArwatchError
@@ -40,11 +41,13 @@ class Sighted:
     look: Look
     careful: bool
     """Seen in the first scan since the folder is there: what earlier runs did with the frame is to be checked."""
+    replaced: bool = False
+    """Another file took its name, though size and time are the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vanished:
-    """A frame that an event told of is not there (any more)."""
+    """A file that was there is not there any more: it was removed, or moved away."""
 
     path: Path
 
@@ -95,6 +98,7 @@ class WatchedFolder(Place):
         self._settings = settings
         self._suffix = suffix
         self._settling = Settling(settings.settle_s, settings.give_up_s, look, _needed_length)
+        self._replaced = Replaced()
         self._noticed: set[Path] = set()
         self._observation: Observation | None = None
         self._scan: Iterator[tuple[Path, Look] | None] | None = None
@@ -230,9 +234,10 @@ class WatchedFolder(Place):
     # -- scans and settling ------------------------------------------------------------------------------------
 
     def _look_at(self, path: Path) -> None:
-        if (found := look(path)) is not None:
-            self._post(Sighted(path, found, careful=False))
-        elif is_absent(path):
+        known = self._replaced.knows(path)
+        if (found := self._replaced.look(path)) is not None:
+            self._post(Sighted(path, found, careful=False, replaced=self._replaced.take(path)))
+        elif known and is_absent(path):
             self._post(Vanished(path))
 
     def _scan_soon(self, *, careful: bool) -> None:
@@ -249,7 +254,9 @@ class WatchedFolder(Place):
             if self._identity is None:
                 return
         self._scan_due = time.monotonic() + self._settings.rescan_s
-        self._scan = scan_in_steps(self.path, self._is_frame, recursive=self._settings.recursive)
+        self._replaced.begin_scan()
+        recursive = self._settings.recursive
+        self._scan = scan_in_steps(self.path, self._is_frame, recursive=recursive, look=self._replaced.look)
         self._scan_is_careful, self._careful = self._careful, False
 
     def _go_on_scanning(self) -> None:
@@ -259,13 +266,15 @@ class WatchedFolder(Place):
                 found = next(self._scan)
             except StopIteration:
                 self._scan = None
+                self._replaced.end_scan()
                 self._post(Scanned(self.path, self._scan_is_careful))
                 if not self._settings.recursive and self._below is None:
                     self._count = count_below_in_steps(self.path, self._is_frame)
                 return
             self._answered()
             if found is not None:
-                self._post(Sighted(*found, careful=self._scan_is_careful))
+                replaced = self._replaced.take(found[0])
+                self._post(Sighted(*found, careful=self._scan_is_careful, replaced=replaced))
 
     def _go_on_counting(self) -> None:
         """Find out, once, whether frames lie in subfolders that are not watched."""

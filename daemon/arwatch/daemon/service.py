@@ -17,7 +17,6 @@ from arwatch.daemon.folders import Folders
 from arwatch.daemon.heartbeat import TELL_S, Heartbeat, status
 from arwatch.daemon.report import Report
 from arwatch.daemon.retention import Retention
-from arwatch.daemon.signals import Signals
 from arwatch.errors import ArwatchError, SettingsError
 from arwatch.ledger.faults import DamagedLedgerError, is_passing
 from arwatch.ledger.store import Ledger, set_aside
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
+    from arwatch.daemon.signals import Signals
     from arwatch.settings import Settings
     from arwatch.work.happenings import Happening
 
@@ -55,6 +55,8 @@ class Service:
         Reads the settings again (SIGHUP); may raise SettingsError.
     log : Log
         Where events go.
+    signals : Signals
+        What asks the daemon to end or to read its settings again; noted since before `settings` were read.
     source : Path or None
         The settings' file; None: they are the defaults.
     wanted : Wanted
@@ -66,6 +68,7 @@ class Service:
         settings: Settings,
         reread: Callable[[], Settings],
         log: Log,
+        signals: Signals,
         *,
         source: Path | None = None,
         wanted: Wanted = ALL,
@@ -74,6 +77,7 @@ class Service:
         self._source = str(source) if source else "none, defaults"
         self._wanted = wanted
         self._reread = reread
+        self._signals = signals
         self._report = Report(log)
         self._on_terminal = os.isatty(2)  # if that is closed, SIGHUP means its end, else "read the settings again"
         self._stop_by: float | None = None
@@ -164,7 +168,6 @@ class Service:
     # -- beginning and end ---------------------------------------------------------------------------------
 
     def _open(self, opened: ExitStack) -> None:
-        self._signals = opened.enter_context(Signals())
         self._folders = Folders(self._settings)
         opened.callback(self._folders.close)
         self._folders.begin()

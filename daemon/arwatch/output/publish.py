@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 from arwatch.errors import NameTakenError, NoSpaceError, WriteError
 from arwatch.platform.beneath import open_beneath, rename_new
+from arwatch.platform.fs import NO_MORE_FILES, files_left
 
 PREFIX, SUFFIX = ".arwatch-", ".tmp"
 
@@ -117,7 +118,15 @@ def _folder(path: Path, within: Path | None) -> Iterator[int]:
 
 def _explained(error: OSError, output: Path) -> WriteError:
     kind = NoSpaceError if error.errno in _FULL else WriteError
-    return kind(f"{output.name} could not be written to {output.parent}: {error.strerror or error}")
+    why = NO_MORE_FILES if kind is NoSpaceError and _no_more_files(output.parent) else error.strerror or error
+    return kind(f"{output.name} could not be written to {output.parent}: {why}")
+
+
+def _no_more_files(folder: Path) -> bool:
+    try:
+        return files_left(folder) == 0
+    except OSError:
+        return False
 
 
 def _rename_new(temporary: str, output: Path, folder: int) -> None:

@@ -7,7 +7,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from arwatch.model.job import Look
 
@@ -18,19 +18,57 @@ if TYPE_CHECKING:
 LATEST_NS = 2**63 - 1
 """Nanoseconds since 1970 to the year 2262: later times, as broken file systems give, do not fit into the ledger."""
 
+NO_MORE_FILES = "the file system can hold no more files, whatever their size (df -i): remove some"
+
+
+def files_left(folder: Path) -> int | None:
+    """How many more files this user can make on a folder's file system; None where it does not count them.
+
+    FAT and btrfs, for example, do not, and say that they can hold none at all.
+
+    Raises
+    ------
+    OSError
+    """
+    found = os.statvfs(folder)
+    return found.f_favail if found.f_files else None
+
+
+class Marks(NamedTuple):
+    """What tells a file from another one that took its name."""
+
+    inode: int
+    changed_ns: int
+    """When name, mode or content last changed (ctime), nanoseconds since 1970."""
+
+    def is_another_file(self, before: Marks) -> bool:
+        """Whether another file has taken the name.
+
+        A changed mode or one more hard link changes the time only; FAT and some FUSE file systems give a file another
+        inode number each time that it is looked up.
+        """
+        return self.inode != before.inode and self.changed_ns != before.changed_ns
+
 
 def look(path: Path) -> Look | None:
     """Return size and modification time of a regular file; None if there is none, or it cannot be looked at.
 
     Times before 1678 or after 2262 are replaced by these limits.
     """
+    found = look_closely(path)
+    return None if found is None else found[0]
+
+
+def look_closely(path: Path) -> tuple[Look, Marks] | None:
+    """Look at a file as `look` does, and tell what it can be known again by."""
     try:
         found = path.stat()
     except (OSError, ValueError):
         return None
     if not stat.S_ISREG(found.st_mode):
         return None
-    return Look(found.st_size, max(-LATEST_NS, min(found.st_mtime_ns, LATEST_NS)))
+    seen = Look(found.st_size, max(-LATEST_NS, min(found.st_mtime_ns, LATEST_NS)))
+    return seen, Marks(found.st_ino, found.st_ctime_ns)
 
 
 def is_absent(path: Path) -> bool:
@@ -65,7 +103,7 @@ def scan(folder: Path, wanted: Callable[[str], bool], *, recursive: bool) -> Ite
 
 
 def scan_in_steps(
-    folder: Path, wanted: Callable[[str], bool], *, recursive: bool
+    folder: Path, wanted: Callable[[str], bool], *, recursive: bool, look: Callable[[Path], Look | None] = look
 ) -> Iterator[tuple[Path, Look] | None]:
     """Scan as `scan` does, but give None after each file that is looked at: on a slow share each takes its time."""
     folders = [folder]

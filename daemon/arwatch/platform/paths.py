@@ -33,6 +33,19 @@ def user_name() -> str:
         return str(os.geteuid())
 
 
+def private_folder(path: Path) -> Path:
+    """Make a folder that only this user can look into, where it is missing; gives it.
+
+    Raises
+    ------
+    OSError
+        It cannot be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
 def _folder_of(systemd: str, xdg: str, default: str) -> Path:
     """Return the folder that an environment variable of systemd's names, else arwatch's own in the user's.
 

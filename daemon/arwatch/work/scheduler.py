@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from arwatch.settings import Settings
     from arwatch.work.pool import Pool
     from arwatch.work.retry import Policy
+    from arwatch.work.room import Free
 
 ROOM_S = 2.0
 """How often a disk that is low is asked again."""
@@ -48,7 +49,7 @@ class Scheduler:
     policy : Policy
         What is done about failures.
     free : callable
-        folder -> bytes that can still be written there.
+        folder -> what can still be written there.
     clear_away : callable
         (folder, root) -> removes what a killed worker left of unfinished outputs in a folder below `root`.
     replace : Replace
@@ -63,7 +64,7 @@ class Scheduler:
         pool: Pool,
         *,
         policy: Policy,
-        free: Callable[[Path], int],
+        free: Callable[[Path], Free],
         clear_away: Callable[[Path, Path], None],
         replace: Replace = KEEP,
     ) -> None:
@@ -236,8 +237,8 @@ class Scheduler:
         if not room.has_room(free, sizes, time.monotonic()):
             yield from self._pause(folder, free, sizes)
             return False
-        if (hours := room.forecast(free)) is not None:
-            yield RoomForecast(folder, free, hours)
+        if (hours := room.forecast(free.bytes)) is not None:
+            yield RoomForecast(folder, free.bytes, hours)
         return True
 
     def _sizes_in_work(self, folder: Path) -> list[int]:
@@ -245,11 +246,11 @@ class Scheduler:
         entries = self._in_work.values()
         return [entry.size or 0 for entry in entries if self._room_of(root_of(entry.path, self._roots))[0] == folder]
 
-    def _pause(self, folder: Path, free: int, sizes: list[int]) -> Iterator[Happening]:
+    def _pause(self, folder: Path, free: Free, sizes: list[int], refused: str | None = None) -> Iterator[Happening]:
         room = self._rooms[folder]
         if not room.paused:
             room.paused = True
-            yield RoomLow(folder, free, room.wanted(sizes))
+            yield RoomLow(folder, free, room.wanted(sizes), refused)
 
     def _ask_rooms(self) -> Iterator[Happening]:
         """Open the rooms that were closed and are wide enough for what waits for them, or for which nothing waits."""
@@ -262,7 +263,7 @@ class Scheduler:
             sizes = [*self._sizes_in_work(folder), waits.size or 0] if waits else []
             if waits is None or room.has_room(free, sizes, time.monotonic()):
                 room.paused = False
-                yield RoomAgain(folder, free)
+                yield RoomAgain(folder, free.bytes)
 
     # -- ends ------------------------------------------------------------------------------------------------
 
@@ -298,7 +299,7 @@ class Scheduler:
             self._ledger.put_back(path, uncounted=True, code=failure.code, reason=failure.reason)
             folder, room = self._room_of(root_of(path, self._roots))
             room.refused(time.monotonic())
-            yield from self._pause(folder, self._free(folder), [job.source.size])
+            yield from self._pause(folder, self._free(folder), [job.source.size], failure.reason)
         else:
             self._ledger.failed(path, job.source.look, failure.code, failure.reason)
             yield Ended(entry, job, failure)

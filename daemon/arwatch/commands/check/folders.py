@@ -18,8 +18,8 @@ from arwatch.formats.names import is_frame
 from arwatch.ledger.store import NAME
 from arwatch.output.naming import output_root
 from arwatch.platform import paths
-from arwatch.platform.fs import count_below, scan
-from arwatch.work.room import MIB, free_bytes
+from arwatch.platform.fs import NO_MORE_FILES, count_below, scan
+from arwatch.work.room import MIB, free_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -176,7 +176,9 @@ def _box(path: Path, box: int) -> Iterator[Finding]:
 
 
 def _disk(folder: Path, min_free_mib: int) -> Finding:
-    free = free_bytes(folder)
+    free, files = free_room(folder)
+    if not files:
+        return Finding("fail", "disk", f"{folder}: {NO_MORE_FILES}")
     text = f"{free / MIB / 1024:.1f} GiB free at {folder}"
     if free < min_free_mib * MIB:
         return Finding("fail", "disk", f"{text}, less than [disk] min_free_mib: make room")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import time
@@ -75,6 +76,8 @@ def _inotify() -> Iterator[Finding]:
 
 def _kernels() -> Finding:
     os.environ.setdefault("NUMBA_CACHE_DIR", str(paths.cache_folder()))
+    with contextlib.suppress(OSError):
+        paths.private_folder(paths.cache_folder())
     from arwatch.sky import kernels_cached, warm_up  # noqa: PLC0415 -- after the cache's place is set
 
     cached, began = kernels_cached(), time.monotonic()
