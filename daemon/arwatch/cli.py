@@ -126,17 +126,35 @@ def run(folders: Sequence[Path], config: Path | None) -> None:
 @PATHS
 @CONFIG
 @click.option("--force", is_flag=True, help="Process also where the output is up to date.")
-def process(paths: Sequence[Path], config: Path | None, *, force: bool) -> None:
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write into this folder, instead of [output] folder.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["notebook", "siril"]),
+    help="Form of the FITS files, instead of [output] profile.",
+)
+def process(
+    paths: Sequence[Path], config: Path | None, output: Path | None, profile: str | None, *, force: bool
+) -> None:
     """Process files and folders once; exit code 1 if any frame failed.
 
     \b
     Example: arwatch process ~/captures/2026-11-21 DSC00001.ARW
+    For Siril: arwatch process ~/captures/2026-11-21 --profile siril -o lights
     """
     _load_ahead()
     from arwatch.commands import process as process_frames
     from arwatch.settings import load
 
     settings = load(config)
+    given = {"folder": str(output.absolute()) if output else None, "profile": profile}
+    chosen = settings.output.model_copy(update={key: value for key, value in given.items() if value is not None})
+    settings = settings.model_copy(update={"output": chosen})
     sys.exit(1 if process_frames.process(process_frames.find(paths, settings), settings, force=force) else 0)
 
 
