@@ -62,8 +62,11 @@ def test_notebook_layout(night: Made, files: dict[str, Path]) -> None:
 
 def test_siril_layout(night: Made, files: dict[str, Path]) -> None:
     with fits.open(files["siril"]) as hdus:
-        assert [hdu.name for hdu in hdus] == ["PRIMARY", *EXTENSIONS]
+        assert [hdu.name for hdu in hdus] == ["PRIMARY", "SKY"]
         header, data = hdus[0].header, hdus[0].data
+        assert hdus["SKY"].columns.names == EXTENSIONS
+        assert set(hdus["SKY"].columns.units) == {"adu"}
+        np.testing.assert_array_equal(hdus["SKY"].data["NOISE_B"][0], night.subtraction.blue.rms)
     assert (header["DATAMIN"], header["DATAMAX"], header["PEDESTAL"]) == (0, 1, -1000)
     for y, x in np.ndindex(2, 2):
         assert np.median(data[y::2, x::2]) > 0.01
@@ -73,7 +76,7 @@ def test_siril_layout(night: Made, files: dict[str, Path]) -> None:
 @pytest.mark.parametrize("profile", ["notebook", "siril"])
 def test_compression_loses_nothing(profile: str, files: dict[str, Path]) -> None:
     with fits.open(files[profile]) as plain, fits.open(files[f"{profile}, compressed"]) as packed:
-        assert [hdu.name for hdu in packed] == ["PRIMARY", "MOSAIC", *EXTENSIONS]
+        assert [hdu.name for hdu in packed] == ["PRIMARY", "MOSAIC", *(hdu.name for hdu in plain[-len(packed) + 2 :])]
         assert isinstance(packed[1], fits.CompImageHDU)
         image = plain[1] if profile == "notebook" else plain[0]
         np.testing.assert_array_equal(packed[1].data, image.data)

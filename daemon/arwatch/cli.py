@@ -110,9 +110,10 @@ def run(folders: Sequence[str], config: Path | None, since: float | None, *, rec
 @RECURSIVE
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder for the FITS files.")
 @click.option("--force", is_flag=True, help="Process also where the output is up to date.")
+@click.option("--profile", type=click.Choice(["notebook", "siril"]), help="Form of the FITS files.")
 @click.option("--keep", is_flag=True, help="Keep outputs that were made with other settings.")
 @click.option("--overwrite", is_flag=True, help="Replace also files that are not the frame's own output.")
-def process(paths: Sequence[Path], config: Path | None, output: Path | None, **how: bool) -> None:
+def process(paths: Sequence[Path], config: Path | None, output: Path | None, profile: str | None, **how: bool) -> None:
     """Process files and folders once; exit code 1 if any frame failed.
 
     Outputs that are missing are made. Those made with other settings are
@@ -125,6 +126,7 @@ def process(paths: Sequence[Path], config: Path | None, output: Path | None, **h
 
     \b
     Example: arwatch process ~/captures/2026-11-21 DSC00001.ARW
+    For Siril: arwatch process ~/captures/2026-11-21 --profile siril -o lights
     """
     if how["force"] and how["keep"]:
         raise click.UsageError("--force makes all outputs again, --keep keeps those made with other settings: give one")
@@ -137,9 +139,8 @@ def process(paths: Sequence[Path], config: Path | None, output: Path | None, **h
     in_file = settings
     if how["recursive"]:
         settings = settings.model_copy(update={"watch": settings.watch.model_copy(update={"recursive": True})})
-    if output:
-        folder = {"folder": str(output.absolute())}
-        settings = settings.model_copy(update={"output": settings.output.model_copy(update=folder)})
+    given = ({"folder": str(output.absolute())} if output else {}) | ({"profile": profile} if profile else {})
+    settings = settings.model_copy(update={"output": settings.output.model_copy(update=given)})
     found = process_frames.find(paths, settings)
     beside.refuse_watched(found, in_file, output)
     replace = Replace(current=how["force"], outdated=not how["keep"], foreign=how["overwrite"])

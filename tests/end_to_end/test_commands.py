@@ -95,6 +95,20 @@ def test_frames_in_subfolders_are_hinted_at(night):
     assert "subfolders" in done.stderr
 
 
+def test_outputs_go_where_and_as_the_command_says(night, tmp_path):
+    (tmp_path / "arwatch.toml").write_text(f'[output]\nfolder = "{tmp_path / "elsewhere"}"\nsuffix = ".fit"\n')
+    (tmp_path / "here").mkdir()
+    done = arwatch(
+        "process", night, "--config", "arwatch.toml", "--profile", "siril", "-o", "here/lights", cwd=tmp_path
+    )
+    assert "2 written" in done.stdout
+    outputs = sorted((tmp_path / "here" / "lights").iterdir())
+    assert [path.name for path in outputs] == ["DSC00001.fit", "DSC00002.fit"]
+    assert fits.getdata(outputs[0], 0).shape == (SMALL.height, SMALL.width)
+    assert not (tmp_path / "elsewhere").exists()
+    assert len(list(night.iterdir())) == 2
+
+
 def test_an_empty_file_is_explained(tmp_path):
     (tmp_path / "DSC00001.ARW").touch()
     done = arwatch("process", tmp_path)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
+from arwatch import formats
+from arwatch.output.fits.reading import restore
 from arwatch.settings import Output
-from arwatch.simulate import Scene, Star
-from fits_support import PATTERNS, made, need_tool, run, settings_for, white
+from arwatch.simulate import Scene, Star, camera
+from fits_support import PATTERNS, made, names, need_tool, run, settings_for, white
 
 SIRIL = settings_for(Output(profile="siril"))
 PLACES = {"red": (40, 60), "green": (100, 200), "blue": (190, 120)}
@@ -111,3 +117,47 @@ def test_color_images_are_subtracted_registered_and_stacked(sequence: Path) -> N
     assert "Total: 0 failed, 3 registered." in said
     with fits.open(sequence.parent / "color" / "sum.fit") as hdus:
         assert hdus[0].data.shape == (3, 240, 320)
+
+
+COMPLAINT = "another image was found"
+"""What Siril 1.0 says of each image beside the first one, of whatever size."""
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_nothing_in_a_file_makes_siril_complain(tmp_path: Path, compress: bool) -> None:
+    name = "frame.fits.fz" if compress else "frame.fits"
+    (tmp_path / "night").mkdir()
+    made(three_stars("RGGB")).write(tmp_path / "night" / name, settings_for(Output(profile="siril", compress=compress)))
+    said = siril(tmp_path, "cd night", "convert color -debayer -out=../done", f"load {name}")
+    assert COMPLAINT not in said
+    assert "1 image(s) converted, 0 failed" in said
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The code blocks of a language in a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+
+
+def test_the_recipe_leads_from_the_folder_to_a_stack(tmp_path: Path) -> None:
+    need_tool("siril-cli")
+    page = files("arwatch").joinpath("docs", "siril.md").read_text("utf-8")
+    scene = Scene(height=480, width=640, stars=80)
+    list(camera(tmp_path / "captures", frames=3, scene=scene))
+    remove_sky, run_siril = (line.split() for line in blocks(page, "sh"))
+    assert remove_sky.pop(0) == "arwatch"
+    subprocess.run([sys.executable, "-m", "arwatch", *remove_sky], cwd=tmp_path, check=True)
+    (script,) = blocks(page, "siril")
+    (tmp_path / "siril" / "stack.ssf").write_text(script)
+    said = run(*run_siril, folder=tmp_path)
+    assert "3 file(s) created for 3 input file(s)" in said
+    assert "0 failed, 3 registered" in said
+    assert "3 images have been stacked" in said
+    assert COMPLAINT not in said
+    with fits.open(tmp_path / "siril" / "result.fit") as hdus:
+        assert hdus[0].data.shape == (3, 480, 640)
+        for plane in hdus[0].data:
+            assert 65535 * np.median(plane) == pytest.approx(1000, abs=20)
+    assert names(tmp_path / "captures") == ["DSC00001.ARW", "DSC00002.ARW", "DSC00003.ARW"]
+    restored = restore(tmp_path / "siril" / "lights" / "DSC00001.bkg_subtracted.fits")
+    raw = formats.read(tmp_path / "captures" / "DSC00001.ARW").mosaic
+    assert np.abs(restored.astype(int) - raw).max() <= 1

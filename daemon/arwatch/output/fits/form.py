@@ -1,4 +1,4 @@
-"""The form of an output: which HDU, which unit, which pedestal."""
+"""The form of an output: which HDU, which unit, which pedestal, and how the meshes are kept."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ class Form:
 
     primary: bool
     """In the primary HDU, or in an extension behind an empty one."""
+    table: bool
+    """The meshes are columns of one table, or images of their own."""
     scale: float
     pedestal: float
     """ADU."""
@@ -54,6 +56,7 @@ def form_of(output: Output, mosaic: Rows, period: tuple[int, ...]) -> Form:
         pedestal = _pedestal(mosaic, period) if siril else 0.0
     return Form(
         primary=image == "primary" and not output.compress,
+        table=siril,
         scale=_UNIT if values == "unit" else 1.0,
         pedestal=pedestal,
     )

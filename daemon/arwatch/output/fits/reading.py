@@ -27,6 +27,8 @@ _BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, fits.VerifyError)
 
 # Numbers of errors that tell of the file, not of its disk: gone, another user's, a link, a socket.
 _OF_THE_FILE = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO}
+TABLE = "SKY"
+"""Name of the table whose columns are the meshes, where they are no images of their own."""
 
 _COLORS: tuple[Color, ...] = ("red", "green", "blue")
 _FIRST_LETTERS = {"R": 0, "G": 1, "B": 2}
@@ -178,7 +180,7 @@ def restore(path: Path) -> NDArray[np.uint16]:
 
 
 def _subtracted(hdus: fits.HDUList) -> Subtracted:
-    image = next(hdu for hdu in hdus if hdu.header["NAXIS"] == 2)
+    image = next(hdu for hdu in hdus if hdu.is_image and hdu.header["NAXIS"] == 2)
     header = image.header
     scale, pedestal = np.float32(header["ADUSCALE"]), np.float32(header["PEDESTAL"])
     mosaic = image.data.astype(np.float32)
@@ -186,8 +188,8 @@ def _subtracted(hdus: fits.HDUList) -> Subtracted:
     mosaic += pedestal
     red, green, blue = (
         Band(
-            mesh=hdus[f"MESH_{letter}"].data.astype(np.float64),
-            rms=hdus[f"NOISE_{letter}"].data.astype(np.float64),
+            mesh=_mesh(hdus, f"MESH_{letter}"),
+            rms=_mesh(hdus, f"NOISE_{letter}"),
             norm=header[f"NORM_{letter}"],
         )
         for letter in "RGB"
@@ -203,6 +205,13 @@ def _subtracted(hdus: fits.HDUList) -> Subtracted:
         facts={card.keyword: card.value for card in cards},
         comments={card.keyword: card.comment for card in cards},
     )
+
+
+def _mesh(hdus: fits.HDUList, name: str) -> NDArray[np.float64]:
+    """Read a mesh from its column of the table, or from an image of its own."""
+    stored = hdus[TABLE].data[name][0] if TABLE in hdus else hdus[name].data
+    mesh: NDArray[np.float64] = stored.astype(np.float64)
+    return mesh
 
 
 def _pattern(letters: str) -> NDArray[np.uint8]:

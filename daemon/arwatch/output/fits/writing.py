@@ -17,6 +17,8 @@ from arwatch.output.fits.hdu import BLOCK, structure, write_hdu
 from arwatch.output.publish import published
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from arwatch.model.figures import Figures
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from arwatch.settings import Settings
     from arwatch.sky import Rows, Sky
 
-_MESHES = 6  # extensions: level and noise of three bands
+_MESHES = 6  # level and noise of three bands
 
 # What an output says about its pixels, and not about the frame.
 _NOT_OF_THE_RAW = re.compile(
@@ -91,16 +93,20 @@ def write(
         *facts.figure_facts(figures),
     ]
     history = facts.history(method)
+    extensions = 1 if form.table else _MESHES
     with published(output, within=within, new=new) as file:
         if not form.primary:
-            write_hdu(file, header_of([*structure(None, extensions=1 + _MESHES), *common], history))
+            write_hdu(file, header_of([*structure(None, extensions=1 + extensions), *common], history))
             image.insert(0, ("EXTNAME", "MOSAIC", "sky-subtracted colour mosaic"))
         if settings.output.compress:
             _write_compressed(file, form.store(mosaic[:]), header_of(image, history))
         else:
-            cards = [*structure(mosaic, extensions=_MESHES if form.primary else None), *image]
+            cards = [*structure(mosaic, extensions=extensions if form.primary else None), *image]
             write_hdu(file, header_of(cards, history), mosaic, form.store)
-        _write_meshes(file, sky)
+        if form.table:
+            _write_table(file, sky)
+        else:
+            _write_meshes(file, sky)
         return file.tell()
 
 
@@ -137,19 +143,37 @@ def restore_file(path: Path, output: Path) -> int:
 
 
 def _write_meshes(file: BinaryIO, sky: Sky) -> None:
+    """Append an image extension for each mesh."""
+    for name, what, mesh in _meshes(sky):
+        cards: list[Fact] = [
+            *structure(mesh),
+            ("EXTNAME", name, f"{what}, one value a box"),
+            ("BUNIT", "adu", "unit of the samples"),
+        ]
+        write_hdu(file, header_of(cards), mesh)
+
+
+def _write_table(file: BinaryIO, sky: Sky) -> None:
+    """Append all meshes as columns of one table, since Siril complains of every image beside the first one."""
+    columns = [
+        fits.Column(name, f"{mesh.size}D", unit="adu", dim=f"({mesh.shape[1]},{mesh.shape[0]})", array=mesh[np.newaxis])
+        for name, _, mesh in _meshes(sky)
+    ]
+    _append(file, fits.BinTableHDU.from_columns(columns, name=reading.TABLE))
+
+
+def _meshes(sky: Sky) -> Iterator[tuple[str, str, NDArray[np.float64]]]:
     for letter, band in zip("RGB", (sky.red, sky.green, sky.blue), strict=True):
-        for name, what, array in (("MESH", "sky level", band.mesh), ("NOISE", "sky noise", band.rms)):
-            cards: list[Fact] = [
-                *structure(array),
-                ("EXTNAME", f"{name}_{letter}", f"{what}, one value a box"),
-                ("BUNIT", "adu", "unit of the samples"),
-            ]
-            write_hdu(file, header_of(cards), array)
+        yield f"MESH_{letter}", "sky level", band.mesh
+        yield f"NOISE_{letter}", "sky noise", band.rms
 
 
 def _write_compressed(file: BinaryIO, mosaic: NDArray[np.float32], header: fits.Header) -> None:
     """Lossless: GZIP_2 sorts the bytes of floats by their weight; astropy compresses in memory."""
-    hdu = fits.CompImageHDU(mosaic, header, compression_type="GZIP_2", quantize_level=0.0)
+    _append(file, fits.CompImageHDU(mosaic, header, compression_type="GZIP_2", quantize_level=0.0))
+
+
+def _append(file: BinaryIO, extension: fits.CompImageHDU | fits.BinTableHDU) -> None:
     memory = BytesIO()
-    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(memory, checksum=True)
-    file.write(memory.getbuffer()[BLOCK:])  # without its own empty primary HDU
+    fits.HDUList([fits.PrimaryHDU(), extension]).writeto(memory, checksum=True)
+    file.write(memory.getbuffer()[BLOCK:])  # without the empty primary HDU
