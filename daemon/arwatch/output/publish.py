@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from arwatch.errors import NameTakenError, NoSpaceError, WriteError
+from arwatch.platform.access import explain
 from arwatch.platform.beneath import open_beneath, rename_new
 
 PREFIX, SUFFIX = ".arwatch-", ".tmp"
@@ -116,7 +117,7 @@ def _folder(path: Path, within: Path | None) -> Iterator[int]:
 
 def _explained(error: OSError, output: Path) -> WriteError:
     kind = NoSpaceError if error.errno in _FULL else WriteError
-    return kind(f"{output.name} could not be written to {output.parent}: {error.strerror or error}")
+    return kind(f"{output.name} could not be written to {output.parent}: {explain(error, output.parent)}")
 
 
 def _rename_new(temporary: str, output: Path, folder: int) -> None:
