@@ -18,6 +18,8 @@ from arwatch.telling.text import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from arwatch.daemon.service import Service
+    from arwatch.daemon.signals import Signals
     from arwatch.settings import Settings
 
 EX_CONFIG = 78
@@ -108,6 +110,24 @@ def run(folders: Sequence[str], config: Path | None) -> None:
     \b
     Example: arwatch run ~/captures --config ~/arwatch.toml
     """
+    from arwatch.daemon.signals import Signals
+    from arwatch.platform.processes import end_all
+
+    with Signals() as signals:  # from before the first process is started: whatever the moment, a signal ends all
+        try:
+            service, code = _run(folders, config, signals)
+        finally:
+            held = end_all(END_S)
+    if service.left_behind or held:  # a usual exit would wait for what a file system holds
+        os._exit(code)
+    sys.exit(code)
+
+
+END_S = 2.0
+"""How long the end of the daemon waits for processes that it has killed."""
+
+
+def _run(folders: Sequence[str], config: Path | None, signals: Signals) -> tuple[Service, int]:
     _load_ahead()
     from arwatch.daemon.service import Service
     from arwatch.settings import load
@@ -125,11 +145,8 @@ def run(folders: Sequence[str], config: Path | None) -> None:
         return settings
 
     settings = read()
-    service = Service(settings, read, Log(settings.log))
-    code = service.run()
-    if service.left_behind:  # a usual exit would wait for what a file system holds
-        os._exit(code)
-    sys.exit(code)
+    service = Service(settings, read, Log(settings.log), signals)
+    return service, service.run()
 
 
 @main.command(short_help="Process files and folders once.")

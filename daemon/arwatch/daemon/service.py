@@ -14,9 +14,8 @@ from arwatch import __version__
 from arwatch.daemon import lease
 from arwatch.daemon.arrivals import Arrivals
 from arwatch.daemon.folders import Folders
-from arwatch.daemon.heartbeat import TELL_S, Heartbeat, status
+from arwatch.daemon.heartbeat import SPARE_S, TELL_S, Heartbeat, status
 from arwatch.daemon.report import Report
-from arwatch.daemon.signals import Signals
 from arwatch.errors import ArwatchError, SettingsError
 from arwatch.ledger.store import Ledger, set_aside
 from arwatch.model.outcome import Skipped, Written
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
+    from arwatch.daemon.signals import Signals
     from arwatch.settings import Settings
     from arwatch.work.happenings import Happening
 
@@ -53,10 +53,13 @@ class Service:
         Reads the settings again (SIGHUP); may raise SettingsError.
     log : Log
         Where events go.
+    signals : Signals
+        What it is told.
     """
 
-    def __init__(self, settings: Settings, reread: Callable[[], Settings], log: Log) -> None:
+    def __init__(self, settings: Settings, reread: Callable[[], Settings], log: Log, signals: Signals) -> None:
         self._settings = settings
+        self._signals = signals
         self._reread = reread
         self._report = Report(log)
         self._on_terminal = os.isatty(2)  # if that is closed, SIGHUP means its end, else "read the settings again"
@@ -146,7 +149,6 @@ class Service:
     # -- beginning and end ---------------------------------------------------------------------------------
 
     def _open(self, opened: ExitStack) -> None:
-        self._signals = opened.enter_context(Signals())
         self._folders = Folders(self._settings)
         opened.callback(self._folders.close)
         self._folders.begin()
@@ -202,7 +204,9 @@ class Service:
             in_work = self._scheduler.in_work
             self._stop_by = time.monotonic() + self._settings.service.stop_timeout_s
             self._log("service.stopping", signal=signal.Signals(number).name, in_work=in_work)
-            systemd.notify(STOPPING="1", STATUS=f"finishing {in_work} frames")
+            more_s = self._settings.service.stop_timeout_s + SPARE_S  # it may have been raised since the unit was made
+            status = f"finishing {in_work} frames"
+            systemd.notify(STOPPING="1", EXTEND_TIMEOUT_USEC=str(int(more_s * 1e6)), STATUS=status)
         else:
             self._stop_by = time.monotonic()  # asked twice: at once
 
