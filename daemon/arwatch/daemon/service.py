@@ -6,7 +6,9 @@ import os
 import signal
 import sqlite3
 import time
+from collections import Counter
 from contextlib import ExitStack, suppress
+from functools import partial
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from arwatch.daemon.arrivals import Arrivals
 from arwatch.daemon.folders import Folders
 from arwatch.daemon.heartbeat import SPARE_S, TELL_S, Heartbeat, status
 from arwatch.daemon.report import Report
+from arwatch.daemon.tonight import Tonight
 from arwatch.errors import ArwatchError, SettingsError
 from arwatch.ledger.store import Ledger, set_aside
 from arwatch.model.outcome import Skipped, Written
@@ -31,7 +34,7 @@ from arwatch.work.scheduler import Scheduler
 from arwatch.work.worker import Compiling, Ready
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from multiprocessing.connection import Connection
     from pathlib import Path
 
@@ -101,7 +104,8 @@ class Service:
             for happening in self._scheduler.dispatch():
                 self._happened(happening)
         if self._ready:
-            self._heartbeat.renew(self._scheduler, self._report, self._settings.workers.timeout_s, time.monotonic())
+            troubles, timeout_s = self._folders.troubles(), self._settings.workers.timeout_s
+            self._heartbeat.renew(self._scheduler, self._report, troubles, timeout_s, time.monotonic())
 
     def _sleep(self) -> None:
         if self._ended():
@@ -134,7 +138,8 @@ class Service:
         elif isinstance(happening, Ready) and not self._ready:
             self._ready = True
             self._log("service.ready", seconds=round(now - self._began, 2))
-            systemd.notify(READY="1", STATUS=status(self._scheduler, self._report, now))
+            troubles = self._folders.troubles()
+            systemd.notify(READY="1", STATUS=status(self._scheduler, self._report, troubles, now))
         waiting, settle_s = self._scheduler.waiting(), self._settings.watch.settle_s
         self._report.happened(happening, settle_s=settle_s, waiting=waiting)
         if isinstance(happening, Ended):
@@ -155,6 +160,7 @@ class Service:
         roots = self._folders.paths
         ledger = self._open_ledger(roots)
         ledger.reclaim()
+        self._report.tonight = Tonight(partial(_counts, ledger))
         workers = self._settings.workers
         folders = [str(folder) for folder in roots]
         self._log(
@@ -269,3 +275,8 @@ class Service:
             self._arrivals.ledger = self._new_ledger(folder, self._folders.paths, error)
             self._scheduler.use(self._arrivals.ledger)
         self._folders.scan_soon()
+
+
+def _counts(ledger: Ledger, since: float) -> Mapping[str, int]:
+    """Count the frames that ended since then, by state."""
+    return Counter(entry.state for entry in ledger.entries("written", "failed") if (entry.ended or 0.0) >= since)
