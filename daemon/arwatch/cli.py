@@ -307,6 +307,21 @@ def retry(paths: Sequence[Path], config: Path | None, *, everything: bool) -> No
     sys.exit(0 if everything or len(chosen) == len(paths) else 1)
 
 
+@main.command(hidden=True)
+@click.argument("pid", type=click.IntRange(2))
+def reload(pid: int) -> None:
+    """Let the daemon PID read its settings again: the service's ExecReload.
+
+    Exit code 78: they cannot be used, and those of before stay in force.
+
+    \b
+    Example: systemctl reload arwatch
+    """
+    from arwatch.daemon import reloading
+
+    reloading.ask(pid)
+
+
 USER = click.option("--user", is_flag=True, help="The service of your own account, not the system's.")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, do nothing.")
 

@@ -13,7 +13,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 from arwatch import __version__
-from arwatch.daemon import lease
+from arwatch.daemon import lease, reloading
 from arwatch.daemon.arrivals import Arrivals
 from arwatch.daemon.folders import Folders
 from arwatch.daemon.heartbeat import SPARE_S, TELL_S, Heartbeat, status
@@ -62,6 +62,7 @@ class Service:
 
     def __init__(self, settings: Settings, reread: Callable[[], Settings], log: Log, signals: Signals) -> None:
         self._settings = settings
+        self._state_in_use = settings.state
         self._signals = signals
         self._reread = reread
         self._report = Report(log)
@@ -217,16 +218,23 @@ class Service:
             self._stop_by = time.monotonic()  # asked twice: at once
 
     def _reload(self) -> None:
+        askers = reloading.askers()  # before the file is read: who asks later wants it read again
         systemd.notify(RELOADING="1", MONOTONIC_USEC=str(time.monotonic_ns() // 1000))
+        refused = None
         try:
             new = self._reread()
         except (SettingsError, OSError) as error:
-            self._log("service.reload_failed", reason=str(error))
+            refused = str(error)
+            self._log("service.reload_failed", reason=reloading.on_one_line(refused))
         else:
+            old = self._settings
             self._apply(new)
-            self._log("service.reloaded")
+            self._log("service.reloaded", reason="; ".join(reloading.changes(old, new)) or "nothing has changed")
+            if waits := reloading.waits_for_restart(self._state_in_use, old, new):
+                self._log("service.restart_needed", reason="; ".join(waits))
         if self._ready:
             systemd.notify(READY="1")
+        reloading.answer(askers, refused)
 
     def _apply(self, new: Settings) -> None:
         old, self._settings = self._settings, new
