@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 import storage
-from arwatch.formats.arw import decode
+from arwatch import formats
 from arwatch.model.frame import Frame
 from arwatch.simulate import Scene, render
 
@@ -22,7 +22,7 @@ def reader(folder: Path) -> Read:
     def write_and_read(data: bytes) -> Frame:
         path = folder / "DSC00001.ARW"
         path.write_bytes(data)
-        return decode.read(path)
+        return formats.read(path)
 
     return write_and_read
 

@@ -1,4 +1,4 @@
-"""One cache of compiled kernels for the tests and the programs that they start; and a place that systemd has."""
+"""One cache of compiled kernels, and no settings, for the tests and their programs; and a place that systemd has."""
 
 import os
 import socket
@@ -11,6 +11,7 @@ from arwatch.platform import paths
 
 
 def pytest_configure(config):
+    os.environ["ARWATCH_CONFIG"] = os.devnull  # whatever settings this machine has
     os.environ["NUMBA_CACHE_DIR"] = str(paths.cache_folder())
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         # else every process compiles them for itself, all at once: more than a minute on two cores

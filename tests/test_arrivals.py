@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arwatch.daemon.arrivals import LIVE_S, Arrivals
+from arwatch.daemon.arrivals import ALL, LIVE_S, Arrivals, Wanted
 from arwatch.daemon.report import Report
 from arwatch.daemon.settle import Gone, Refused, Waiting
 from arwatch.errors import DamagedError, FailureCode, IncompleteError
@@ -39,13 +39,15 @@ class TestFolders:
 
 
 class Bench:
-    def __init__(self, settings=None):
+    def __init__(self, settings=None, wanted=ALL):
         self.told = []
         self.folders = TestFolders()
         self.ledger = Ledger(None, [NIGHT])
         self.given = {}
         report = Report(lambda event, **facts: self.told.append((event, facts)))
-        self.arrivals = Arrivals(settings or Settings(), self.folders, self.ledger, self.given.get, report)
+        self.arrivals = Arrivals(
+            settings or Settings(), self.folders, self.ledger, self.given.get, report, wanted=wanted
+        )
 
     def events(self):
         return [event for event, _ in self.told]
@@ -165,6 +167,25 @@ def test_what_failed_for_a_passing_reason_is_taken_up_where_its_folder_is_back(c
     assert (bench.events() == ["frame.seen"]) is again
 
 
+def test_a_file_that_vanishes_and_another_one_of_its_name_are_two_frames():
+    bench = Bench()
+    bench.written()
+    bench.arrivals.vanished(FRAME)
+    assert (bench.ledger.get(FRAME).state, bench.ledger.had_gone(FRAME), bench.told) == ("gone", True, [])
+    bench.arrivals.vanished(FRAME)
+    bench.arrivals.sighted(FRAME, Look(11, 6))
+    bench.arrivals.vanished(FRAME)
+    assert bench.ledger.get(FRAME).state == "seen", "its thread tells what becomes of it"
+    assert bench.ledger.had_gone(FRAME)
+
+
+def test_a_file_that_is_replaced_in_place_is_the_same_frame():
+    bench = Bench()
+    bench.written()
+    bench.arrivals.sighted(FRAME, Look(11, 6))
+    assert not bench.ledger.had_gone(FRAME)
+
+
 def test_a_frame_in_work_is_looked_at_again_when_it_has_ended():
     bench = Bench()
     bench.settled()
@@ -208,3 +229,70 @@ def test_new_settings_do_not_forget_what_settles_unless_watching_began_anew():
     assert len(bench.arrivals) == 1
     bench.arrivals.apply(Settings(), anew=True)
     assert len(bench.arrivals) == 0
+
+
+# -- what is there at the start ------------------------------------------------------------------------------
+
+
+def test_the_first_scan_says_what_waits_and_how_big_the_outputs_get():
+    bench = Bench()
+    bench.arrivals.sighted(FRAME, Look(2**30, 5), careful=True)
+    bench.arrivals.sighted(NIGHT / "b.ARW", Look(2**29, 5), careful=True)
+    bench.told.clear()
+    bench.arrivals.scanned(NIGHT)
+    bench.arrivals.scanned(NIGHT)
+    assert bench.told == [("watch.scanned", {"folder": str(NIGHT), "waiting": 2, "outputs_gib_at_most": 6.0})]
+
+
+def test_what_an_earlier_run_left_in_the_queue_waits_too():
+    bench = Bench()
+    bench.settled()
+    bench.arrivals.sighted(FRAME, LOOK, careful=True)
+    bench.arrivals.scanned(NIGHT)
+    assert [facts["waiting"] for _, facts in bench.told] == [1]
+
+
+def test_of_an_empty_folder_there_is_nothing_to_tell():
+    bench = Bench()
+    bench.arrivals.scanned(NIGHT)
+    assert bench.told == []
+
+
+def test_frames_that_were_there_before_can_be_left_alone():
+    bench = Bench(wanted=Wanted(new_only=True))
+    bench.arrivals.sighted(FRAME, LOOK, careful=True)
+    bench.arrivals.scanned(NIGHT)
+    assert [(event, facts["left_alone"]) for event, facts in bench.told] == [("watch.scanned", 1)]
+    bench.told.clear()
+    bench.arrivals.sighted(FRAME, LOOK)  # a later scan
+    assert bench.told == []
+    bench.arrivals.sighted(NIGHT / "old_card.ARW", LOOK)  # copied later, with the time that it had
+    bench.arrivals.sighted(FRAME, Look(11, 6))
+    assert bench.events() == ["frame.seen"] * 2, "what comes or changes later is new"
+
+
+def test_a_frame_that_comes_during_the_first_scan_is_new():
+    bench = Bench(wanted=Wanted(new_only=True))
+    bench.arrivals.sighted(FRAME, Look(10, time.time_ns()), careful=True)
+    assert bench.events() == ["frame.seen"]
+
+
+def test_older_frames_can_be_left_alone():
+    bench = Bench(wanted=Wanted(since_ns=100))
+    bench.arrivals.sighted(FRAME, Look(10, 99), careful=True)
+    bench.arrivals.sighted(NIGHT / "b.ARW", Look(10, 100), careful=True)
+    bench.arrivals.scanned(NIGHT)
+    assert bench.events() == ["frame.seen", "watch.scanned"]
+    assert bench.told[-1][1] == {
+        "folder": str(NIGHT),
+        "waiting": 1,
+        "outputs_gib_at_most": 0.0,
+        "left_alone": 1,
+    }
+
+
+def test_an_output_that_is_gone_is_not_made_again_for_a_frame_to_leave_alone():
+    bench = Bench(wanted=Wanted(since_ns=100))
+    bench.written()
+    bench.arrivals.output_found(FRAME, LOOK, None)
+    assert bench.events() == []

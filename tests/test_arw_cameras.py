@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from arw_support import Read, clock, copy, hole, reader
+from arwatch import formats
 from arwatch.errors import DamagedError, IncompleteError
-from arwatch.formats.arw import decode, tables
+from arwatch.formats.arw import tables
 from arwatch.model.frame import Exposure
 
 pytestmark = pytest.mark.skipif(
@@ -34,14 +35,14 @@ CAMERAS = {
 
 @pytest.mark.parametrize("name", CAMERAS)
 def test_camera_files_are_read(name: str) -> None:
-    frame = decode.read(Path(os.environ["ARWATCH_FRAMES"]) / name)
+    frame = formats.read(Path(os.environ["ARWATCH_FRAMES"]) / name)
     assert (frame.mosaic.shape, frame.black_level) == CAMERAS[name]
     assert frame.colors.tolist() == ([[2, 3], [1, 0]] if name.endswith("nef") else [[0, 1], [3, 2]])
 
 
 def test_the_exposure_of_camera_files_is_read() -> None:
     folder = Path(os.environ["ARWATCH_FRAMES"])
-    assert decode.read(folder / "zv-e10_arw2_lossy.arw").exposure == Exposure(
+    assert formats.read(folder / "zv-e10_arw2_lossy.arw").exposure == Exposure(
         taken=clock(2021, 7, 24, 14, 23, 6, 583_000),
         utc_offset=-timedelta(hours=7),
         exposure_s=1 / 160,
@@ -52,7 +53,7 @@ def test_the_exposure_of_camera_files_is_read() -> None:
         model="ZV-E10",
         lens="E PZ 16-50mm F3.5-5.6 OSS",
     )
-    assert decode.read(folder / "a330_arw1_lossless.arw").exposure.utc_offset is None
+    assert formats.read(folder / "a330_arw1_lossless.arw").exposure.utc_offset is None
 
 
 @pytest.mark.parametrize(

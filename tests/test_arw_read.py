@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import storage
 from arw_support import FORMS, SCENE, SKY, Read, copy, hole, reader
+from arwatch import formats
 from arwatch.errors import DamagedError, Fate, FrameError, IncompleteError, NotRawError, ReadError, UnsupportedError
-from arwatch.formats.arw import decode
 from arwatch.simulate import Scene, Star, render
 from arwatch.simulate.arw_file import DATA_OFFSET, assemble, picture_tags, strip_tags
 
@@ -59,7 +59,7 @@ def test_a_pattern_of_six_by_six_is_a_period_too(read: Read) -> None:
 def test_any_name_is_read(tmp_path: Path, name: bytes) -> None:
     path = tmp_path / os.fsdecode(name)
     path.write_bytes(FORMS["uncompressed"])
-    np.testing.assert_array_equal(decode.read(path).mosaic, SKY)
+    np.testing.assert_array_equal(formats.read(path).mosaic, SKY)
 
 
 def second_half_zeros(data: bytearray) -> None:
@@ -219,12 +219,12 @@ def test_the_reason_says_what_to_do(read: Read, data: bytes, error: type[FrameEr
 
 def test_a_missing_file_is_the_caller_s(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        decode.read(tmp_path / "gone.ARW")
+        formats.read(tmp_path / "gone.ARW")
 
 
 def test_what_the_file_system_refuses_is_retriable(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="could not be read") as caught:
-        decode.read(tmp_path)
+        formats.read(tmp_path)
     assert caught.value.code.fate is Fate.MAY_PASS
 
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import storage
-from arwatch.errors import NotRawError
+from arwatch.errors import DamagedError, NotRawError
 from arwatch.formats.arw.tables import needed_length, raw_image
 from arwatch.simulate import Scene, render
 
@@ -143,6 +144,49 @@ def test_loops_and_absurd_counts_come_to_an_end() -> None:
         needed(bytes(absurd) + bytes(2000))
 
 
+def same_table(ifds: int, strips: int) -> bytes:
+    """So many raw pictures, whose tables of strips are one and the same: 8 bytes at 8."""
+    tags = {256: (4, 1), 257: (2, 1), 258: (16, 1), 259: (1, 1), 262: (32803, 1), 273: (0, strips), 279: (0, strips)}
+    step = 6 + 12 * len(tags)
+    table = 8 + ifds * step
+    data = b"II*\0" + struct.pack("<I", 8)
+    for number in range(1, ifds + 1):
+        data += struct.pack("<H", len(tags))
+        data += b"".join(struct.pack("<HHII", tag, 4, n, value or table) for tag, (value, n) in tags.items())
+        data += struct.pack("<I", 8 + number * step if number < ifds else 0)
+    return data + struct.pack(f"<{strips}I", *[8] * strips)
+
+
+@pytest.mark.parametrize(("ifds", "strips"), [(1, 65_536), (2, 65_536), (32, 4_000), (32, 65_536), (31, 65_536)])
+def test_tables_are_read_within_bounds_of_memory(ifds: int, strips: int) -> None:
+    data = same_table(ifds, strips)
+    tracemalloc.start()
+    try:
+        if 2 * ifds * strips > 300_000:
+            with pytest.raises(DamagedError, match="more strips than any picture has"):
+                needed(data)
+        else:
+            assert needed(data) == 16
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20
+
+
+@settings(max_examples=50, deadline=500)
+@given(
+    ifds=st.integers(1, 40),
+    strips=st.integers(2, 70_000),
+    changes=st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 255)), max_size=12),
+)
+def test_no_tables_take_long(ifds: int, strips: int, changes: list[tuple[int, int]]) -> None:
+    data = bytearray(same_table(ifds, strips))
+    for at, value in changes:
+        data[at % len(data)] = value
+    with contextlib.suppress(NotRawError, DamagedError):
+        assert needed(bytes(data)) >= 0
+
+
 @given(st.binary(max_size=400))
 def test_no_bytes_crash_it(tail: bytes) -> None:
     for head in (b"", b"II*\0", b"MM\0*", b"II*\0\x08\0\0\0"):
@@ -156,7 +200,7 @@ def test_no_changed_header_crashes_it(changes: list[tuple[int, int]]) -> None:
     data = bytearray(LOSSLESS)
     for at, value in changes:
         data[at] = value
-    with contextlib.suppress(NotRawError):
+    with contextlib.suppress(NotRawError, DamagedError):
         assert needed(bytes(data)) >= 0
 
 

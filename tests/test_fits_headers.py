@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from astropy.io import fits
+from astropy.time import Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from arwatch import formats
 from arwatch.model.frame import Exposure
 from arwatch.model.job import Source
+from arwatch.model.times import start_of
 from arwatch.output import fits as fitsfile
 from arwatch.output.fits.cards import quoted, readable, unquoted
 from arwatch.settings import Camera, Output
@@ -155,12 +157,81 @@ def test_dates_are_utc(tmp_path: Path, taken: datetime, offset: timedelta | None
     assert (header["DATE-OBS"], header["TIMESYS"]) == (expected, "UTC")
 
 
-def test_without_a_zone_the_header_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("offset", "zone", "known_from", "shows"),
+    [
+        (-7 * HOURS, "Europe/Berlin", "EXIF", "UTC-07:00"),
+        (0 * HOURS, "", "EXIF", "UTC"),
+        (None, "Europe/Berlin", "settings", "UTC+02:00"),
+        (None, "-03:30", "settings", "UTC-03:30"),
+        (None, "", "unknown", None),
+    ],
+)
+def test_the_header_says_how_the_time_was_found(
+    tmp_path: Path, offset: timedelta | None, zone: str, known_from: str, shows: str | None
+) -> None:
+    for header in headers(tmp_path, Exposure(taken=TAKEN, utc_offset=offset), camera={"timezone": zone}):
+        assert (header["CLKFROM"], header.get("CLKZONE")) == (known_from, shows)
+
+
+def test_without_a_zone_the_scale_is_local(tmp_path: Path) -> None:
     header, _ = headers(tmp_path, Exposure(taken=TAKEN, exposure_s=30.0))
     assert header["DATE-OBS"] == "2021-07-24T14:23:06.583"
     assert header["DATE-END"] == "2021-07-24T14:23:36.583"
     assert "time zone unknown" in header.comments["DATE-OBS"]
-    assert "TIMESYS" not in header
+    assert header["TIMESYS"] == "LOCAL"
+    made = fitsfile.provenance(tmp_path / "a.fits")
+    assert made is not None
+    assert made.figures.taken == "2021-07-24T14:23:06.583"
+
+
+@pytest.mark.parametrize(("offset", "scale"), [(None, "local"), (2 * HOURS, "utc")])
+def test_astropy_reads_the_dates_in_their_scale(tmp_path: Path, offset: timedelta | None, scale: str) -> None:
+    header, _ = headers(tmp_path, Exposure(taken=TAKEN, utc_offset=offset, exposure_s=30.0))
+    named = header["TIMESYS"].lower()
+    begin, end = (Time(header[key], format="fits", scale=named) for key in ("DATE-OBS", "DATE-END"))
+    assert begin.scale == scale
+    assert (end - begin).sec == pytest.approx(30.0, abs=1e-6)
+    assert begin.mjd == pytest.approx(header["MJD-OBS"], abs=1e-9)
+
+
+def test_an_unknown_exposure_has_no_end(tmp_path: Path) -> None:
+    header, _ = headers(tmp_path, Exposure(taken=TAKEN))
+    assert "DATE-OBS" in header
+    assert not {"DATE-END", "MJD-END"} & set(header)
+
+
+@pytest.mark.parametrize(
+    ("taken", "expected"),
+    [
+        # Berlin's clocks jump from 02:00 to 03:00 on 2024-03-31, and from 03:00 to 02:00 on 2024-10-27
+        ("2024-03-31T01:30", "2024-03-31T00:30"),
+        ("2024-03-31T02:30", "2024-03-31T01:30"),
+        ("2024-03-31T05:00", "2024-03-31T04:00"),
+        ("2024-03-31T21:00", "2024-03-31T19:00"),
+        ("2024-10-27T01:30", "2024-10-26T23:30"),
+        ("2024-10-27T02:30", "2024-10-27T00:30"),
+        ("2024-10-27T05:00", "2024-10-27T03:00"),
+        ("2024-10-27T21:00", "2024-10-27T20:00"),
+    ],
+)
+def test_a_cameras_clock_does_not_switch_at_night(taken: str, expected: str) -> None:
+    start = start_of(Exposure(taken=datetime.fromisoformat(taken)), Camera(timezone="Europe/Berlin"))
+    assert start == datetime.fromisoformat(f"{expected}+00:00")
+
+
+@given(
+    night=st.datetimes(datetime(1990, 1, 1), datetime(2040, 1, 1)),  # noqa: DTZ001 - a camera's clock knows no zone
+    zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "+05:45"]),
+    pauses=st.tuples(st.floats(0, 24), st.floats(0, 24)),
+)
+def test_a_night_keeps_its_intervals(night: datetime, zone: str, pauses: tuple[float, float]) -> None:
+    noon = night.replace(hour=12, minute=0, second=0, microsecond=0)
+    times = [noon + timedelta(hours=min(hours, 23.999)) for hours in pauses]
+    first, second = (start_of(Exposure(taken=time), Camera(timezone=zone)) for time in times)
+    assert first is not None
+    assert second is not None
+    assert second - first == times[1] - times[0]
 
 
 @pytest.mark.parametrize("zone", ["", "Europe/Berlin", "UTC", "+02:00", "-09:30", "+14:00"])

@@ -18,11 +18,12 @@ import pytest
 from watchdog.observers.api import EventEmitter
 
 from arwatch.daemon import lease
-from arwatch.daemon.folder import Scanned, Sighted, Vanished, WatchedFolder
+from arwatch.daemon.folder import Scanned, Sighted, Unwatched, WatchedFolder
 from arwatch.daemon.place import Broke, Missing, OutputFound, Place, Present
 from arwatch.daemon.settle import Waiting
 from arwatch.daemon.watch import trouble
 from arwatch.model.job import Look, Source
+from arwatch.platform import fs
 from arwatch.platform.fs import belongs_on_a_disk_that_is_away, file_system, look, mount_point, scan
 from arwatch.settings import Watch
 from arwatch.simulate import Scene, arw_bytes, render
@@ -111,7 +112,7 @@ def test_arrivals_are_sighted_and_nothing_else(watched, tmp_path):
     expected = {folder / name for name in ("a.ARW", "b.arw", "c.ARW", "z.ARW")}
     for path in expected:
         assert posted.sighted(path).look.size <= 1
-    assert {news.path for news in posted.news if isinstance(news, Sighted | Vanished)} == expected
+    assert {news.path for news in posted.news if isinstance(news, Sighted)} == expected
 
 
 def test_a_new_folder_is_scanned(watched):
@@ -119,14 +120,6 @@ def test_a_new_folder_is_scanned(watched):
     (folder / "card").mkdir()
     (folder / "card" / "a.ARW").write_bytes(b"x")
     posted.sighted(folder / "card" / "a.ARW")
-
-
-def test_a_frame_that_is_removed_is_told(watched):
-    folder, _, posted = watched
-    (folder / "a.ARW").write_bytes(b"x")
-    posted.sighted(folder / "a.ARW")
-    (folder / "a.ARW").unlink()
-    assert posted.wait(Vanished) == Vanished(folder / "a.ARW")
 
 
 def test_a_frame_settles_in_the_folder_s_own_thread(watched):
@@ -405,3 +398,25 @@ def test_fstab_tells_where_a_disk_belongs(tmp_path):
     assert not belongs_on_a_disk_that_is_away(tmp_path / "my", table)
     assert not belongs_on_a_disk_that_is_away(Path("/proc/self"), table)
     assert not belongs_on_a_disk_that_is_away(tmp_path, tmp_path / "none")
+
+
+def test_frames_in_subfolders_that_nobody_watches_are_told_once(tmp_path):
+    for place in ("a/b", "c", ".hidden"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "1.ARW").write_bytes(FRAME)
+    (tmp_path / "c" / "2.ARW").write_bytes(FRAME)
+    posted = Posted()
+    with running(folder_thread(tmp_path, posted, recursive=False)) as folder:
+        found = posted.wait(Unwatched)
+        assert found.facts()["reason"].startswith("3 frames in 2 subfolders are not watched: --recursive or")
+        folder.scan_soon(careful=True)
+        posted.wait(Scanned, 2)
+    assert sum(isinstance(news, Unwatched) for news in posted.news) == 1
+
+
+def test_more_files_than_anybody_wants_to_wait_for_are_not_all_counted(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    for number in range(10):
+        (tmp_path / "a" / f"{number}.ARW").touch()
+    monkeypatch.setattr(fs, "MOST_ENTRIES", 5)
+    assert str(fs.count_below(tmp_path, lambda name: name.endswith(".ARW"))) == "at least 4 frames in 1 subfolder"

@@ -4,6 +4,7 @@ import sys
 import arwatch
 from arwatch import settings, sky
 from arwatch.output import fits
+from arwatch.simulate import Scene, camera
 
 HEAVY = ["astropy", "numba", "numpy", "photutils", "rawpy", "scipy", "tifffile"]
 
@@ -19,3 +20,24 @@ def test_public_names_are_found_where_they_are_promised():
     assert set(arwatch.__all__) == set(homes)
     for name, home in homes.items():
         assert getattr(arwatch, name) is getattr(home, name)
+
+
+def test_photutils_is_needed_by_the_reference_only():
+    program = """if True:
+        import importlib, pkgutil, sys
+        sys.modules["photutils"] = None
+        import arwatch
+        for module in pkgutil.walk_packages(arwatch.__path__, "arwatch."):
+            if module.name not in {"arwatch.__main__", "arwatch.sky.reference"}:
+                importlib.import_module(module.name)
+    """
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_verify_says_what_to_do_without_photutils(tmp_path):
+    (frame,) = camera(tmp_path, frames=1, scene=Scene(height=64, width=96, stars=0))
+    program = "import sys; sys.modules['photutils'] = None; from arwatch.cli import main; main(['verify', sys.argv[1]])"
+    done = subprocess.run([sys.executable, "-c", program, frame], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "photutils, which is not installed here; nothing else needs it" in done.stderr
+    assert "pip install photutils" in done.stderr

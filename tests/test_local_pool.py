@@ -1,10 +1,13 @@
 """Real worker processes, really killed."""
 
 import os
+import re
 import signal
 import time
+from dataclasses import replace
 from multiprocessing import forkserver
 from multiprocessing.connection import wait
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,7 @@ from arwatch.platform import paths
 from arwatch.platform.fs import look
 from arwatch.settings import Settings
 from arwatch.simulate import Scene, camera
+from arwatch.work.evidence import Evidence
 from arwatch.work.local import LocalPool
 from arwatch.work.pool import Done, Lost
 from arwatch.work.worker import Ready
@@ -104,6 +108,48 @@ def test_a_job_is_done_and_then_need_not_be_done_again(make_pool, jobs):
     pool.submit(Job(**{f: getattr(jobs[0], f) for f in ("source", "output", "root", "settings")}))
     (done,) = reports(pool, Done)
     assert isinstance(done.outcome, Skipped)
+
+
+def test_a_mistake_of_arwatch_leaves_a_trace_for_a_report(make_pool, jobs, monkeypatch):
+    monkeypatch.setattr("arwatch.work.evidence.KEPT", 2)
+    pool = make_pool()
+    reports(pool, Ready)
+    for _ in range(3):
+        pool.submit(replace(jobs[0], settings=None))
+        (done,) = reports(pool, Done)
+        assert done.outcome.code is FailureCode.INTERNAL
+        trace = Path(done.outcome.reason.rpartition(" ")[2])
+        assert re.search(r"^arwatch .*Traceback .*AttributeError", trace.read_text(), re.DOTALL)
+    assert len(list(trace.parent.glob("*.txt"))) == 2
+
+
+def test_a_crash_leaves_a_trace_for_a_report(make_pool, jobs):
+    pool = make_pool()
+    reports(pool, Ready)
+    pool.submit(jobs[1])
+    os.kill(only_process(pool).pid, signal.SIGSEGV)
+    (lost,) = reports(pool, Lost)
+    trace = Path(lost.reason.rpartition(" ")[2]).read_text()
+    assert "Segmentation fault" in trace
+    assert "most recent call first" in trace
+
+
+def test_workers_leave_no_empty_traces(make_pool):
+    pool = make_pool()
+    reports(pool, Ready)
+    running = list((paths.cache_folder() / "traces").glob("*.running"))
+    assert [path.stem for path in running] == [str(only_process(pool).pid)]
+    pool.close()
+    assert not running[0].exists()
+
+
+def test_what_a_killed_service_left_is_taken_up(tmp_path):
+    (tmp_path / "traces").mkdir()
+    (tmp_path / "traces" / f"{2**22 + 1}.running").write_text("Fatal Python error: Segmentation fault")
+    (tmp_path / "traces" / f"{2**22 + 2}.running").touch()
+    Evidence(tmp_path)
+    (kept,) = (tmp_path / "traces").iterdir()
+    assert kept.read_text().endswith("Segmentation fault\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])

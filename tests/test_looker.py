@@ -50,7 +50,7 @@ def run(folder: Path, code: str) -> subprocess.Popen[str]:
     ("code", "told"),
     [
         ("wait(Present); print(wait(Sighted).path.name, looker.close())", "a.ARW True"),
-        ("print(wait(State).free > 0, looker.close())", "True True"),
+        ("print(wait(State).free.bytes > 0, looker.close())", "True True"),
         ("looker.order(Ask(folder, 'measure', (1,))); print('TypeError' in wait(Broke).evidence)", "True"),
         (f"wait(Present); looker.order(Leave(folder)); {OTHER}; print(wait(Missing).folder.name)", "none"),
         ("os.kill(looker.pid, 9)\ntry:\n    wait(())\nexcept EOFError:\n    print('ended')", "ended"),

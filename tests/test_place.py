@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from datetime import datetime
@@ -17,7 +18,6 @@ from arwatch.model.outcome import Outcome, Skipped, Written
 from arwatch.output import fits
 from arwatch.output.naming import output_names
 from arwatch.platform.fs import look
-from arwatch.process.decode import sha256
 from arwatch.process.run import process
 from arwatch.settings import Background, Output, Settings
 from arwatch.simulate import Scene, arw_bytes, render
@@ -70,7 +70,7 @@ def skipped(outcome: Outcome) -> Skipped:
 
 def is_of(output: Path, source: Path) -> bool:
     made = fits.provenance(output)
-    return made is not None and sha256(source).startswith(made.fingerprint)
+    return made is not None and hashlib.sha256(source.read_bytes()).hexdigest().startswith(made.fingerprint)
 
 
 def test_two_cards_with_the_same_names_in_one_output_folder(tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from arwatch.settings import Disk
-from arwatch.work.room import FIRST_GUESS, MIB, RECENT, Room, free_bytes
+from arwatch.work.room import FIRST_GUESS, MIB, RECENT, Free, Room, free_room
+
+PLENTY = Free(1 << 40, 1 << 20)
 
 
 def room(min_free_mib=100, warn_h=2.0):
@@ -11,15 +15,16 @@ def room(min_free_mib=100, warn_h=2.0):
 def test_room_is_wanted_for_what_is_in_work_and_what_comes_next():
     g = room()
     need = 100 * MIB + int(FIRST_GUESS * 30)
-    assert g.wanted([10, 20]) == need
-    assert g.has_room(need, [10, 20], now=0.0)
-    assert not g.has_room(need - 1, [10, 20], now=0.0)
+    assert g.wanted([10, 20]) == (need, 2)
+    assert g.has_room(Free(need, 2), [10, 20], now=0.0)
+    assert not g.has_room(Free(need - 1, 2), [10, 20], now=0.0)
+    assert not g.has_room(Free(need, 1), [10, 20], now=0.0)
 
 
 def test_the_guess_follows_the_last_output():
     g = room(min_free_mib=0)
     g.wrote(source_size=10, output_size=20, taken_s=0.0)
-    assert g.wanted([10]) == 20
+    assert g.wanted([10]).bytes == 20
 
 
 def test_refused_writes_are_waited_for_ever_longer():
@@ -27,11 +32,11 @@ def test_refused_writes_are_waited_for_ever_longer():
     waits = []
     for _ in range(9):
         g.refused(now=0.0)
-        waits.append(next(t for t in range(1, 1000) if g.has_room(1 << 40, [1], now=float(t))))
+        waits.append(next(t for t in range(1, 1000) if g.has_room(PLENTY, [1], now=float(t))))
     assert waits == [5, 10, 20, 40, 80, 160, 300, 300, 300]
     g.wrote(1, 1, taken_s=0.0)
     g.refused(now=0.0)
-    assert g.has_room(1 << 40, [1], now=5.0)
+    assert g.has_room(PLENTY, [1], now=5.0)
 
 
 @pytest.mark.parametrize(("free_gib", "warned"), [(1000, False), (10, True)])
@@ -56,5 +61,9 @@ def test_little_is_said_about_few_frames():
     assert room().hours_left(1 << 40) is None
 
 
-def test_free_bytes_of_a_folder_that_will_be_made(tmp_path):
-    assert free_bytes(tmp_path / "not" / "yet") == pytest.approx(free_bytes(tmp_path), rel=0.1)
+def test_the_room_of_a_folder_that_will_be_made(tmp_path):
+    assert free_room(tmp_path / "not" / "yet") == pytest.approx(free_room(tmp_path), rel=0.1)
+
+
+def test_a_file_system_that_counts_no_files():
+    assert free_room(Path("/proc")).files > 1 << 40

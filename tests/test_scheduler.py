@@ -16,11 +16,14 @@ from arwatch.settings import Disk, Output, Settings, Workers
 from arwatch.work.happenings import Ended, Postponed, Returned, RoomAgain, RoomLow
 from arwatch.work.pool import Done, Lost
 from arwatch.work.retry import Policy
+from arwatch.work.room import Free
 from arwatch.work.scheduler import Scheduler
 
 NIGHT, CARD = Path("/nowhere/night"), Path("/nowhere/card")
 MIB = 1 << 20
 FIGURES = Figures(red_level=812.0)
+
+PLENTY, NONE = Free(1 << 40, 1 << 20), Free(0, 0)
 
 
 class TestPool:
@@ -77,7 +80,7 @@ def written(job):
 class Bench:
     """A scheduler with frames in its queue."""
 
-    def __init__(self, *frames, workers=1, policy=Policy.of_a_service, free=lambda _: 1 << 40, **sections):
+    def __init__(self, *frames, workers=1, policy=Policy.of_a_service, free=lambda _: PLENTY, **sections):
         self.settings = Settings(workers=Workers(attempts=2, retry_s=0.0), disk=Disk(min_free_mib=0), **sections)
         self.now = 1000.0
         self.ledger = Ledger(None, (), lambda: self.now)
@@ -134,7 +137,7 @@ def test_the_end_is_in_the_ledger_before_it_is_told():
 @pytest.mark.parametrize(
     ("outcome", "state"),
     [
-        (lambda job: Skipped(output=job.output, size=1, reason="up to date"), "written"),
+        (lambda job: Skipped(output=job.output, size=1, reason="up to date"), "skipped"),
         (Failed(code=FailureCode.DAMAGED, reason="rows repeat"), "failed"),
     ],
 )
@@ -182,10 +185,10 @@ def test_reports_of_workers_are_handed_on():
 
 def test_too_little_room_is_told_once_and_room_again_too():
     room = [50 * MIB]
-    bench = Bench(NIGHT / "a", free=lambda _: room[0])
+    bench = Bench(NIGHT / "a", free=lambda _: Free(room[0], 100))
     (low,) = bench.turn()
     assert isinstance(low, RoomLow)
-    assert (low.free, low.wanted) == (50 * MIB, 100 * MIB)
+    assert (low.free.bytes, low.wanted.bytes) == (50 * MIB, 100 * MIB)
     assert (bench.turn(), bench.scheduler.paused, bench.scheduler.in_work) == ([], True, 0)
     room[0] = 1 << 40
     (again,) = bench.turn()
@@ -194,7 +197,7 @@ def test_too_little_room_is_told_once_and_room_again_too():
 
 
 def test_a_disk_that_is_low_holds_up_no_other_disk():
-    bench = Bench(NIGHT / "a", CARD / "b", free=lambda folder: 0 if folder.is_relative_to(NIGHT) else 1 << 40)
+    bench = Bench(NIGHT / "a", CARD / "b", free=lambda folder: NONE if folder.is_relative_to(NIGHT) else PLENTY)
     bench.turn()
     assert names(bench.pool.jobs) == ["b"]
 
@@ -209,7 +212,7 @@ def test_a_write_that_finds_no_room_waits_without_costing_an_attempt():
 
 
 def test_when_nothing_waits_for_room_any_more_the_pause_ends():
-    bench = Bench(NIGHT / "a", free=lambda _: 0)
+    bench = Bench(NIGHT / "a", free=lambda _: NONE)
     bench.turn()
     assert bench.scheduler.paused
     bench.ledger.gone(NIGHT / "a")
@@ -263,6 +266,17 @@ def test_another_pool_takes_over_when_the_frames_in_work_have_ended():
     assert (bench.pool.closed, names(other.jobs)) == (True, ["b"])
 
 
+def test_a_worker_is_told_that_the_file_before_had_gone():
+    bench = Bench(NIGHT / "a", workers=2)
+    bench.turn()
+    assert [job.fresh for job in bench.pool.jobs] == [False]
+    bench.end(written)
+    bench.ledger.vanished(NIGHT / "a")
+    bench.settle(NIGHT / "a", mtime_ns=9)
+    bench.turn()
+    assert [job.fresh for job in bench.pool.jobs] == [True]
+
+
 def test_what_workers_had_is_put_back_at_the_end():
     bench = Bench(NIGHT / "a")
     bench.turn()
@@ -276,6 +290,6 @@ def test_what_workers_had_is_put_back_at_the_end():
     [((), 1 << 40, 0, False), ((NIGHT / "a",), 1 << 40, 0, True), ((NIGHT / "a",), 0, 1, False)],
 )
 def test_whether_only_a_worker_is_missing(frames, free, workers, *, could):
-    bench = Bench(*frames, workers=workers, free=lambda _: free)
+    bench = Bench(*frames, workers=workers, free=lambda _: Free(free, 1 << 20))
     bench.turn()
     assert bench.scheduler.could_go_on() is could

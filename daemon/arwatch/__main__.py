@@ -11,6 +11,9 @@ def main() -> None:
     """Run the command line; Ctrl-C while it is being loaded ends it without a word."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _fill_closed_streams()
+    if sys.argv[1:2] == ["run"] and not os.isatty(2):
+        # "read the settings again", which are still to be read; on a terminal it means that this was closed
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from arwatch.cli import main as command  # noqa: PLC0415 -- this is what takes time
 
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import sqlite3
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from arwatch import __version__
-from arwatch.errors import ArwatchError, SettingsError
+from arwatch.commands import about, services
+from arwatch.commands.mistakes import Commands
+from arwatch.commands.options import CONFIG, Moment, Size, in_force, say
+from arwatch.errors import SettingsError
 from arwatch.telling.text import printable
 
 if TYPE_CHECKING:
@@ -20,58 +21,13 @@ if TYPE_CHECKING:
 
     from arwatch.daemon.service import Service
     from arwatch.daemon.signals import Signals
+    from arwatch.ledger.history import History
     from arwatch.settings import Settings
 
-EX_CONFIG = 78
-"""sysexits.h: the settings cannot be used; systemd does not start the service again."""
-
-CONFIG = click.option(
-    "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings, as in config.example.toml."
-)
 PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
-class Size(click.ParamType[tuple[int, int]]):
-    """HEIGHTxWIDTH in pixels."""
-
-    name = "HxW"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Read `4024x6024`."""
-        found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", str(value).lower())
-        if not found or min(int(found[1]), int(found[2])) < SMALLEST:
-            self.fail(f"{value!r} is no size: HEIGHTxWIDTH, each {SMALLEST} or more, such as 4024x6024", param, ctx)
-        return int(found[1]), int(found[2])
-
-
-SMALLEST = 32
 SIZE = Size()
-
-
-class Commands(click.Group):
-    """Turns what arwatch can explain into a message and an exit code; no user sees a traceback."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run a command."""
-        try:
-            return super().invoke(ctx)
-        except SettingsError as error:
-            _say(str(error))
-            ctx.exit(EX_CONFIG)
-        except ArwatchError as error:
-            _say(str(error))
-            ctx.exit(1)
-        except sqlite3.Error as error:
-            _say(f"the ledger cannot be used: {error}")
-            ctx.exit(1)
-        except OSError as error:
-            _say(f"{error.filename or ''}: {error.strerror or error}")
-            ctx.exit(1)
-
-
-def _say(text: str) -> None:
-    """Explain on stderr; names in the text may hold anything, its lines stay lines."""
-    click.echo("arwatch: " + "\n".join(printable(line) for line in text.split("\n")), err=True)
 
 
 def _load_ahead() -> None:
@@ -82,7 +38,7 @@ def _load_ahead() -> None:
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
-@click.version_option(__version__, prog_name="arwatch")
+@click.version_option(__version__, "-V", "-v", "--version", prog_name="arwatch")
 def main() -> None:
     """Watch for Sony ARW frames and remove their sky background, band by band.
 
@@ -93,14 +49,21 @@ def main() -> None:
     """
 
 
+RECURSIVE = click.option("--recursive", "-r", is_flag=True, help="Subfolders, too, whatever the settings say.")
+
+
 @main.command(short_help="Watch folders; frames become FITS files.")
 @click.argument("folders", nargs=-1)  # no click.Path: it would ask a share that may not answer
 @CONFIG
-def run(folders: Sequence[str], config: Path | None) -> None:
+@RECURSIVE
+@click.option("--since", type=Moment(), help="Leave older frames alone: 20:30, yesterday, 2h, '2026-11-21 20:30'.")
+@click.option("--new-only", is_flag=True, help="Leave frames alone that are there already.")
+def run(folders: Sequence[str], config: Path | None, since: float | None, *, recursive: bool, new_only: bool) -> None:
     """Watch FOLDERS until SIGTERM or Ctrl-C; frames become FITS files beside them.
 
-    Frames that are there already and have no output are processed, too.
-    Without FOLDERS, those of the settings are watched.
+    Frames that are there already and have no output are processed, too, except
+    with --since or --new-only. Without FOLDERS, those of the settings are
+    watched.
 
     Outputs that are missing are made. Those made with other settings are kept
     (`arwatch process` renews them). An output belongs to one frame: another
@@ -108,14 +71,14 @@ def run(folders: Sequence[str], config: Path | None) -> None:
     the new output gets a name of its own, and the log says so.
 
     \b
-    Example: arwatch run ~/captures --config ~/arwatch.toml
+    Example: arwatch run ~/captures --new-only
     """
     from arwatch.daemon.signals import Signals
     from arwatch.platform.processes import end_all
 
     with Signals() as signals:  # from before the first process is started: whatever the moment, a signal ends all
         try:
-            service, code = _run(folders, config, signals)
+            service, code = _run(folders, config, signals, recursive=recursive, since=since, new_only=new_only)
         finally:
             held = end_all(END_S)
     if service.left_behind or held:  # a usual exit would wait for what a file system holds
@@ -127,35 +90,50 @@ END_S = 2.0
 """How long the end of the daemon waits for processes that it has killed."""
 
 
-def _run(folders: Sequence[str], config: Path | None, signals: Signals) -> tuple[Service, int]:
+def _run(
+    folders: Sequence[str],
+    config: Path | None,
+    signals: Signals,
+    *,
+    recursive: bool,
+    since: float | None,
+    new_only: bool,
+) -> tuple[Service, int]:
     _load_ahead()
+    from arwatch.daemon.arrivals import Wanted
     from arwatch.daemon.service import Service
-    from arwatch.settings import load
+    from arwatch.settings import find, load
     from arwatch.telling.log import Log
 
-    given = tuple(str(Path(folder).absolute()) for folder in folders)
+    path = find(config)
+    changed: dict[str, object] = (
+        {"folders": tuple(str(Path(folder).absolute()) for folder in folders)} if folders else {}
+    )
+    changed |= {"recursive": True} if recursive else {}
 
     def read() -> Settings:
-        settings = load(config)
-        if given:
-            watch = settings.watch.model_copy(update={"folders": given})
-            settings = settings.model_copy(update={"watch": watch})
+        settings = load(path)
+        settings = settings.model_copy(update={"watch": settings.watch.model_copy(update=changed)})
         if not settings.watch.folders:
-            raise SettingsError("no folder to watch: name one, or set [watch] folders in a file given by --config")
+            place = path or "~/.config/arwatch/arwatch.toml (`arwatch config` prints one to begin with)"
+            raise SettingsError(f"no folder to watch: name one, as in `arwatch run ~/captures`, or in {place}")
         return settings
 
     settings = read()
-    service = Service(settings, read, Log(settings.log), signals)
+    wanted = Wanted(since_ns=int(since * 1e9) if since else 0, new_only=new_only)
+    service = Service(settings, read, Log(settings.log), signals, source=path, wanted=wanted)
     return service, service.run()
 
 
 @main.command(short_help="Process files and folders once.")
 @PATHS
 @CONFIG
+@RECURSIVE
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder for the FITS files.")
 @click.option("--force", is_flag=True, help="Process also where the output is up to date.")
 @click.option("--keep", is_flag=True, help="Keep outputs that were made with other settings.")
 @click.option("--overwrite", is_flag=True, help="Replace also files that are not the frame's own output.")
-def process(paths: Sequence[Path], config: Path | None, *, force: bool, keep: bool, overwrite: bool) -> None:
+def process(paths: Sequence[Path], config: Path | None, output: Path | None, **how: bool) -> None:
     """Process files and folders once; exit code 1 if any frame failed.
 
     Outputs that are missing are made. Those made with other settings are
@@ -163,19 +141,32 @@ def process(paths: Sequence[Path], config: Path | None, *, force: bool, keep: bo
     output, or a file that is not arwatch's, is never replaced unasked
     (--overwrite); the new output gets a name of its own, and the table says so.
 
+    Of the settings, [watch] folders play no role here: only PATHS are
+    processed.
+
     \b
     Example: arwatch process ~/captures/2026-11-21 DSC00001.ARW
     """
-    if force and keep:
+    if how["force"] and how["keep"]:
         raise click.UsageError("--force makes all outputs again, --keep keeps those made with other settings: give one")
     _load_ahead()
+    from arwatch.commands import beside
     from arwatch.commands import process as process_frames
     from arwatch.model.job import Replace
-    from arwatch.settings import load
 
-    settings = load(config)
-    replace = Replace(current=force, outdated=not keep, foreign=overwrite)
-    sys.exit(1 if process_frames.process(process_frames.find(paths, settings), settings, replace) else 0)
+    settings, _ = in_force(config)
+    in_file = settings
+    if how["recursive"]:
+        settings = settings.model_copy(update={"watch": settings.watch.model_copy(update={"recursive": True})})
+    if output:
+        folder = {"folder": str(output.absolute())}
+        settings = settings.model_copy(update={"output": settings.output.model_copy(update=folder)})
+    found = process_frames.find(paths, settings)
+    beside.refuse_watched(found, in_file, output)
+    replace = Replace(current=how["force"], outdated=not how["keep"], foreign=how["overwrite"])
+    failed = process_frames.process(found, settings, replace)
+    process_frames.tell_left_out(paths, settings)
+    sys.exit(1 if failed else 0)
 
 
 @main.command(short_help="Be a camera: write realistic frames.")
@@ -201,9 +192,12 @@ def simulate(folder: Path, frames: int, interval: float, size: tuple[int, int], 
 @main.command(short_help="Show the main job without a camera.")
 @click.option("--frames", default=5, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--size", default="1000x1500", show_default=True, type=SIZE, help="Height x width, pixels.")
-@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Where; a new folder otherwise.")
+@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Where; a temporary one otherwise.")
 def demo(frames: int, size: tuple[int, int], folder: Path | None) -> None:
     """Show the main job without a camera: simulated frames, the real daemon.
+
+    All is made in a new folder, which may be deleted afterwards; where FOLDER
+    holds something already, that is a folder in it.
 
     \b
     Example: arwatch demo --frames 3
@@ -224,9 +218,9 @@ def check(config: Path | None) -> None:
     Example: arwatch check --config /etc/arwatch/arwatch.toml
     """
     from arwatch.commands import check as checks
-    from arwatch.settings import load
 
-    sys.exit(1 if checks.check(load(config)) else 0)
+    settings, path = in_force(config)
+    sys.exit(1 if checks.check(settings, path) else 0)
 
 
 @main.command(short_help="Compare engine and photutils on your frames.")
@@ -240,33 +234,29 @@ def verify(paths: Sequence[Path], config: Path | None) -> None:
     """
     from arwatch.commands import process as process_frames
     from arwatch.commands import verify as compare
-    from arwatch.settings import load
 
-    settings = load(config)
+    settings, _ = in_force(config)
     frames = [found.path for found in process_frames.find(paths, settings)]
     sys.exit(1 if compare.verify(frames, settings.background) else 0)
 
 
 @main.command(short_help="Undo a subtraction: the raw mosaic again.")
-@click.argument("fits", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Instead of FITS with .raw.fits for .fits.")
-@click.option("--force", is_flag=True, help="Replace a file that is there already.")
-def restore(fits: Path, output: Path | None, *, force: bool) -> None:
-    """Undo a subtraction: write the raw mosaic of an arwatch FITS file.
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATHS...")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File or folder; else .raw.fits beside each.")
+@click.option("--force", is_flag=True, help="Replace files that are there already.")
+@CONFIG
+def restore(paths: Sequence[Path], config: Path | None, output: Path | None, *, force: bool) -> None:
+    """Undo a subtraction: write the raw mosaic of arwatch's FITS files.
+
+    Of a folder, all outputs in it are restored.
 
     \b
     Example: arwatch restore DSC00001.bkg_subtracted.fits
     """
-    from arwatch.output.fits import restore_file
+    from arwatch.commands import restore as undo
 
-    stem = fits.name.removesuffix(".fz").removesuffix(".fits")
-    target = output or fits.with_name(f"{stem}.raw.fits")
-    if target.exists() and not force:
-        raise ArwatchError(f"{target} exists already: name another file with -o, or give --force")
-    if target.exists() and target.samefile(fits):
-        raise ArwatchError(f"{target} cannot be restored onto itself: name another file with -o")
-    restore_file(fits, target)
-    click.echo(printable(str(target)))
+    settings, _ = in_force(config)
+    sys.exit(1 if undo.restore(paths, output, settings.output, force=force) else 0)
 
 
 @main.command(short_help="Let failed frames be tried again.")
@@ -276,142 +266,57 @@ def restore(fits: Path, output: Path | None, *, force: bool) -> None:
 def retry(paths: Sequence[Path], config: Path | None, *, everything: bool) -> None:
     """Let failed frames be tried again, at the daemon's next scan or start.
 
+    With sudo it is the system's service whose frames are tried again.
+
     \b
     Example: arwatch retry --all
-    The system's service:
-      sudo -u arwatch env STATE_DIRECTORY=/var/lib/arwatch arwatch retry --all
+    The system's service: sudo arwatch retry --all
     """
-    from arwatch.ledger import store
-    from arwatch.platform.paths import state_folder
-    from arwatch.settings import load
+    from arwatch.ledger.store import Ledger
 
     if bool(paths) == everything:
         raise click.UsageError("name the frames to try again, or give --all")
-    state = state_folder(load(config).state)
-    if not (state / store.NAME).exists():
-        raise ArwatchError(
-            f"there is no ledger in {state}: name the daemon's settings by --config; for the system's service, run"
-            " this as its user with STATE_DIRECTORY=/var/lib/arwatch"
-        )
-    book = store.Ledger(state)
-    failed = [entry.path for entry in book.entries("failed")]
-    known = set(failed)
-    chosen = failed if everything else [path for path in (p.absolute() for p in paths) if path in known]
+    with _history(config) as history:
+        failed = [record.path for record in history.failed()]
+    given = [path.absolute() for path in paths]
+    chosen = failed if everything else [path for path in given if path in failed]
+    ledger = Ledger(history.path.parent)
     for path in chosen:
-        book.forget(path)
-    book.close()
-    for path in () if everything else (p.absolute() for p in paths):
-        if path not in known:
-            _say(f"{path} is not among the failed frames of the daemon's ledger")
-    click.echo(f"{len(chosen)} of {len(failed)} failed frames will be tried again ({book.path})")
+        ledger.ask_again(path)
+    ledger.close()
+    for path in given:
+        if path not in failed:
+            say(f"{path} is not among the failed frames of the daemon's ledger")
+    click.echo(f"{len(chosen)} of {len(failed)} failed frames will be tried again ({ledger.path})")
     sys.exit(0 if everything or len(chosen) == len(paths) else 1)
 
 
-@main.command(hidden=True)
-@click.argument("pid", type=click.IntRange(2))
-def reload(pid: int) -> None:
-    """Let the daemon PID read its settings again: the service's ExecReload.
-
-    Exit code 78: they cannot be used, and those of before stay in force.
-
-    \b
-    Example: systemctl reload arwatch
-    """
-    from arwatch.daemon import reloading
-
-    reloading.ask(pid)
-
-
-USER = click.option("--user", is_flag=True, help="The service of your own account, not the system's.")
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, do nothing.")
-
-
-@main.command()
-@USER
+@main.command(short_help="List the frames that failed.")
+@click.option("--json", "as_json", is_flag=True, help="One object a line, for programs.")
 @CONFIG
-@DRY_RUN
-def install_service(config: Path | None, *, user: bool, dry_run: bool) -> None:
-    """Install arwatch as a systemd service.
+def failed(config: Path | None, *, as_json: bool) -> None:
+    """List the frames that failed and were not dealt with since: why, and when.
 
-    The settings are /etc/arwatch/arwatch.toml (with --user:
-    ~/.config/arwatch/arwatch.toml); they are made if there are none. Another
-    file there makes an instance: --config /etc/arwatch/north.toml makes
-    arwatch@north.
+    It may be asked at any time, whether the daemon runs or not. A frame leaves
+    the list when it has become a FITS file, or is to be tried again.
 
     \b
-    Example: sudo arwatch install-service
+    Example: arwatch failed --json
+    The system's service: sudo arwatch failed
     """
-    from arwatch.commands.install import install
+    from arwatch.commands import failed as failures
 
-    install.install(config, user=user, dry=dry_run)
-
-
-@main.command(short_help="Stop the systemd service and take it away.")
-@USER
-@CONFIG
-@DRY_RUN
-def uninstall_service(config: Path | None, *, user: bool, dry_run: bool) -> None:
-    """Stop the systemd service and take it away; settings and ledger stay.
-
-    \b
-    Example: sudo arwatch uninstall-service
-    """
-    from arwatch.commands.install import install
-
-    install.uninstall(config, user=user, dry=dry_run)
+    with _history(config) as history:
+        failures.show(history, as_json=as_json)
 
 
-@main.command()
-@USER
-@click.option("--unit", default="arwatch", show_default=True, help="Or an instance: arwatch@NAME.")
-@click.option("-n", "--lines", type=click.IntRange(0), show_default="20; all with --since", help="Events of before.")
-@click.option("--since", metavar="TIME", help="From then on: 21:30, yesterday, -2h, '2026-11-21 20:00'.")
-@click.option(
-    "-p", "--priority", type=click.Choice(["debug", "info", "warning", "error"]), help="That level and graver ones."
-)
-@click.option("--failed", is_flag=True, help="Only what went wrong with frames.")
-@click.option("--no-follow", is_flag=True, help="End after these.")
-def logs(
-    unit: str, lines: int | None, since: str | None, priority: str | None, *, failed: bool, user: bool, no_follow: bool
-) -> None:
-    """Follow a service's journal in readable form.
+def _history(config: Path | None) -> History:
+    """Give the history that the daemon of these settings writes."""
+    from arwatch.commands.state import daemons_state
+    from arwatch.ledger.history import History
 
-    Frames that arrive or are complete are no lines of their own; with
-    -p debug they are.
-
-    \b
-    Example: arwatch logs --since 20:00 --failed
-    """
-    from arwatch.commands import logs as journal
-
-    wanted = journal.Wanted(unit=unit, user=user, lines=lines, since=since, priority=priority, failed=failed)
-    sys.exit(journal.show(wanted, follow=not no_follow))
+    return History(daemons_state(*in_force(config)))
 
 
-@main.command("help", short_help="Read the manual, or a command's help.")
-@click.argument("topic", required=False)
-@click.pass_context
-def help_(ctx: click.Context, topic: str | None) -> None:
-    """Read the manual: a page, or a command's --help; without TOPIC, the list.
-
-    \b
-    Example: arwatch help night
-    """
-    from arwatch.commands import manual
-
-    if topic is None:
-        formatter = ctx.make_formatter()
-        with formatter.section("Pages of the manual, shown by `arwatch help PAGE`"):
-            formatter.write_dl([(name, manual.summary(name)) for name in manual.TOPICS])
-        formatter.write_paragraph()
-        formatter.write_text("`arwatch --help` lists the commands, `arwatch help COMMAND` explains one.")
-        click.echo(formatter.getvalue().rstrip())
-    elif topic in manual.TOPICS:
-        manual.show(topic)
-    elif topic in main.commands:
-        command = main.commands[topic]
-        click.echo(command.get_help(click.Context(command, info_name=topic, parent=ctx.parent)))
-    else:
-        meant = manual.nearest(topic, [*manual.TOPICS, *main.commands])
-        hint = f"did you mean `arwatch help {meant}`?" if meant else "`arwatch help` lists what there is"
-        raise click.UsageError(f"there is no page and no command {topic!r}: {hint}")
+for _command in (*services.COMMANDS, *about.COMMANDS):
+    main.add_command(_command)

@@ -3,7 +3,7 @@
     python tests/bench/fuzz.py [--count 5000] [--seed 0]
 
 Frames of a known sky are made in every storage form; where ARWATCH_FRAMES names a folder, its frames are damaged
-too. Each damaged file goes through `tables.needed_length` and `decode.read` in a child process that may crash.
+too. Each damaged file goes through `tables.needed_length` and `formats.read` in a child process that may crash.
 
     fine        the very mosaic of the sound file: the damage did not reach the picture
     incomplete  it would be waited for
@@ -35,8 +35,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import storage
+from arwatch import formats
 from arwatch.errors import FrameError, IncompleteError
-from arwatch.formats.arw import decode, tables
+from arwatch.formats.arw import tables
 from arwatch.simulate import Scene, render
 
 OUTCOMES = ("fine", "incomplete", "refused", "accepted", "escaped", "crashed")
@@ -145,7 +146,7 @@ KINDS: dict[str, Damage] = {
 
 
 def digest_of(path: Path) -> str:
-    frame = decode.read(path)
+    frame = formats.read(path)
     return hashlib.blake2b(frame.mosaic.tobytes() + frame.colors.tobytes()).hexdigest()
 
 

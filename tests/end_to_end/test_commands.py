@@ -1,11 +1,15 @@
 """Every command as a user types it."""
 
+import json
+import os
+import re
 import shlex
 import signal
 import subprocess
 import sys
 import textwrap
 import tomllib
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +18,10 @@ from astropy.io import fits
 
 from arwatch import __version__, formats
 from arwatch.simulate import Scene, camera, render, write_arw
-from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch
+from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch, daemon
 
-COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry", "logs"]
+COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry", "failed", "logs"]
+COMMANDS += ["config", "status", "version", "install-completion", "help"]
 SMALL = Scene(height=300, width=400, stars=20)
 
 
@@ -54,11 +59,25 @@ def test_help_has_an_example_and_fits_80_columns(command):
         (["verify", __file__], 1, "is not a camera raw file"),
         (["process", "/dev/null"], 1, "no such file"),
         (["retry"], 2, "--all"),
-        (["procces"], 2, "No such command"),
+        (["procces"], 2, "did you mean `arwatch process`?"),
+        (["stop"], 2, "`sudo systemctl stop arwatch`"),
+        (["strat"], 2, "`sudo systemctl start arwatch`"),
+        (["x\ny"], 2, "there is no command"),
+        (["."], 2, "`arwatch run FOLDER` watches a folder"),
+        (["xyzzy"], 2, "`arwatch --help` lists them"),
+        (["run", "x", "--since", "soon"], 2, "is no time: write 20:30"),
+        (["status"], 3, "no folders in the settings"),
+        (["retry", "--all"], 1, "there is no ledger in"),
+        (["failed"], 1, "there is no ledger in"),
+        (["restore", "/nonexistent"], 1, "no such file or folder"),
+        (["restore", "."], 1, "no output of arwatch in this folder"),
+        (["check", "--config", "none.toml"], 78, "cannot be read: No such file"),
+        (["config", "--show", "--config", "none.toml"], 78, "cannot be read"),
+        (["install-completion", "--shell", "csh"], 2, "bash"),
     ],
 )
 def test_mistakes_are_explained(tmp_path, args, code, says):
-    done = arwatch(*args, cwd=tmp_path)
+    done = arwatch(*args, cwd=tmp_path, env=os.environ | {"XDG_STATE_HOME": str(tmp_path / "state")})
     assert done.returncode == code
     assert says in " ".join((done.stdout + done.stderr).split()), "lines are wrapped"
     assert "Traceback" not in done.stderr
@@ -180,6 +199,37 @@ def test_restore_gives_the_raw_mosaic_back(night):
     assert np.abs(raw - formats.read(night / "DSC00001.ARW").mosaic.astype(float)).max() <= 0.5
 
 
+def test_failed_frames_are_listed_and_tried_again(tmp_path):
+    """While the daemon runs and after it; a frame that is to be tried again is off the list."""
+    folder = tmp_path / "night"
+    folder.mkdir()
+    bad = folder / "DSC00001.ARW"
+    bad.write_text("no picture")
+    config = ("--config", tmp_path / "arwatch.toml")
+    with daemon(tmp_path, folder) as running:
+        running.wait_for("frame.failed")
+        done = arwatch("failed", "--json", *config)
+        assert done.returncode == 0, done.stderr
+        listed = json.loads(done.stdout)
+        assert (listed["path"], listed["code"], listed["attempts"], listed["final"]) == (str(bad), "not_raw", 0, True)
+        assert datetime.fromisoformat(listed["when"]).tzinfo is not None
+        assert arwatch("retry", "--all", *config).returncode == 0
+        running.wait_for("frame.failed", count=2)
+        running.stop()
+    done = arwatch("failed", *config)
+    assert "DSC00001.ARW" in done.stdout
+    assert "not_raw" in done.stdout
+    assert arwatch("retry", bad, folder / "other.ARW", *config).returncode == 1
+    assert "no frame has failed" in arwatch("failed", *config).stdout
+    assert arwatch("failed", "--json", *config).stdout == ""
+    bad.unlink()
+    assert list(camera(folder, frames=1, scene=SMALL)) == [bad], "copied again"
+    with daemon(tmp_path, folder) as running:
+        running.wait_for("frame.written")
+        running.stop()
+    assert "no frame has failed" in arwatch("failed", *config).stdout
+
+
 def test_simulate_writes_what_was_asked_for(tmp_path):
     done = arwatch("simulate", tmp_path, "--frames", 2, "--interval", 0, "--size", "100x150", "--truth")
     assert done.returncode == 0, done.stderr
@@ -189,6 +239,134 @@ def test_simulate_writes_what_was_asked_for(tmp_path):
         "DSC00002.ARW",
         "DSC00002.truth.npz",
     ]
+
+
+def test_rows_are_in_the_order_of_the_frames_and_there_is_no_empty_table(night):
+    write_arw(night / "DSC00000.ARW", render(SMALL).mosaic)
+    os.utime(night / "DSC00000.ARW")  # the newest
+    done = arwatch("process", night)
+    rows = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("DSC")]
+    assert rows == ["DSC00001.ARW", "DSC00002.ARW", "DSC00000.ARW"]
+    assert re.search(
+        r"^3 written, 0 skipped, 0 failed in [\d.]+ s, [\d.]+ s a frame; [\d.]+ s to start$", done.stdout, re.MULTILINE
+    )
+    for number in range(3, 70):
+        (night / f"DSC{number:05}.ARW").hardlink_to(night / "DSC00001.ARW")
+    arwatch("process", night)
+    assert "sky R" not in arwatch("process", night).stdout
+
+
+def test_process_says_what_it_left_out_in_subfolders(night):
+    list(camera(night / "below", frames=1, scene=SMALL))
+    done = arwatch("process", night)
+    assert done.returncode == 0
+    assert f"1 frame in 1 subfolder of {night} were left out: add --recursive" in done.stderr
+    done = arwatch("process", "--recursive", night)
+    assert "1 written, 2 skipped" in done.stdout
+    assert done.stderr == ""
+
+
+def test_the_outputs_of_a_folder_are_restored_by_one_command(night):
+    assert arwatch("process", night).returncode == 0
+    done = arwatch("restore", night)
+    assert done.returncode == 0, done.stderr
+    assert [Path(line).name for line in done.stdout.splitlines()] == [
+        f"DSC0000{n}.bkg_subtracted.raw.fits" for n in (1, 2)
+    ]
+    again = arwatch("restore", night)
+    assert (again.returncode, again.stdout) == (0, "")
+    assert "2 of 2 exist already and were kept: --force replaces them" in again.stderr
+    assert arwatch("restore", night, "-o", night / "raw").returncode == 0
+    assert len(list((night / "raw").iterdir())) == 2
+
+
+# -- settings --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(tmp_path):
+    """The environment of a user with nothing but a settings file."""
+    config = tmp_path / "config" / "arwatch" / "arwatch.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[watch]\nfolders = ["{tmp_path}/watched"]\nsettle_s = 0.3\n')
+    names = {"XDG_CONFIG_HOME": "config", "XDG_STATE_HOME": "state", "HOME": "."}
+    environment = os.environ | {name: str(tmp_path / place) for name, place in names.items()}
+    environment.pop("ARWATCH_CONFIG", None)
+    return config, environment
+
+
+def test_commands_find_the_user_s_settings_and_name_them(home, night):
+    config, environment = home
+    shown = arwatch("config", "--show", env=environment).stdout
+    assert shown.startswith(f"# settings: {config}\n")
+    assert tomllib.loads(shown)["watch"]["folders"] == [f"{config.parents[2]}/watched"]
+    assert re.search(r"^settle_s = 0.3 +# file$", shown, re.MULTILINE)
+    assert re.search(r"^rescan_s = 60.0 +# default$", shown, re.MULTILINE)
+    assert f"ok   settings     {config} is valid" in arwatch("check", env=environment).stdout
+    assert f"{config.parents[2]}/watched: is not there" in arwatch("status", env=environment).stdout
+    assert f"with {config} yet" in arwatch("retry", "--all", env=environment).stderr
+    # the folders in the settings are not what was asked for here
+    assert "2 written" in arwatch("process", night, env=environment).stdout
+    other = config.with_name("other.toml")
+    other.write_text("")
+    for named in ({"args": ["--config", other]}, {"ARWATCH_CONFIG": str(other)}):
+        args = named.pop("args", [])
+        assert arwatch("config", "--show", *args, env=environment | named).stdout.startswith(f"# settings: {other}\n")
+
+
+def test_the_default_settings_can_be_begun_with():
+    printed = arwatch("config").stdout
+    assert printed == (Path(__file__).parents[2] / "config.example.toml").read_text(encoding="utf-8")
+
+
+# -- beside a daemon -------------------------------------------------------------------------------------------
+
+
+def test_process_does_not_work_against_a_daemon(night, tmp_path):
+    with daemon(tmp_path, night) as running:
+        assert running.named("service.started")[0]["settings"] == str(tmp_path / "arwatch.toml")
+        running.wait_for("frame.written", 2)
+        done = arwatch("process", night)
+        assert done.returncode == 1
+        assert f"{night} is watched by arwatch process {running.process.pid} on " in done.stderr
+        assert "--output DIR" in done.stderr
+        assert arwatch("process", night, "--output", night).returncode == 1, "that is where it writes, too"
+        assert "2 written" in arwatch("process", night, "--output", tmp_path / "mine").stdout
+        assert arwatch("status", night).returncode == 0
+        assert running.stop() == 0
+    done = arwatch("status", night)
+    assert done.returncode == 3
+    assert "is not watched" in done.stdout
+
+
+def test_a_run_leaves_alone_what_was_there_before(night, tmp_path):
+    list(camera(night / "below", frames=1, scene=SMALL))
+    with daemon(tmp_path, night, "--new-only") as running:
+        (scanned,) = running.wait_for("watch.scanned")
+        assert (scanned["waiting"], scanned["left_alone"]) == (0, 2)
+        assert "--recursive" in running.wait_for("watch.subfolders")[0]["reason"]
+        write_arw(night / "new.ARW", render(SMALL).mosaic)
+        running.wait_for("frame.written", frame="new.ARW")
+        assert running.stop() == 0
+    assert [path.name for path in night.glob("*.fits")] == ["new.bkg_subtracted.fits"]
+    with daemon(tmp_path, night, "--recursive") as running:
+        (scanned,) = running.wait_for("watch.scanned")
+        assert scanned["waiting"] == 3
+        running.wait_for("frame.written", 3)
+        assert running.stop() == 0
+
+
+def test_the_demo_replaces_nothing_of_the_user_s(tmp_path):
+    mine = {name: tmp_path / name for name in ("arwatch.toml", "captures/DSC00001.ARW")}
+    for path in mine.values():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    done = arwatch("demo", "--frames", 1, "--size", "300x400", "--folder", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 written, 0 skipped, 0 failed in" in done.stdout
+    assert f"all of it may be deleted: {tmp_path}/arwatch-demo" in done.stdout
+    assert {path.read_text() for path in mine.values()} == {"mine"}
+    assert {path.name for path in tmp_path.iterdir()} == {"arwatch.toml", "captures", "arwatch-demo"}
 
 
 def test_demo_shows_the_main_job(tmp_path):

@@ -1,9 +1,12 @@
 """Frames land, FITS appear: the installed daemon on real files."""
 
+import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 import threading
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +16,8 @@ import pytest
 from astropy.io import fits
 
 from arwatch import formats
+from arwatch.ledger.history import History
+from arwatch.ledger.store import Ledger
 from arwatch.simulate import Scene, arw_bytes, camera, render, write_arw
 from arwatch.sky.reference import subtract_background_reference
 from end_to_end.programs import arwatch, daemon
@@ -185,6 +190,74 @@ def test_what_lies_under_an_output_s_name_and_is_not_the_frame_s_is_left_alone(t
         assert_equals_reference(frame, told[frame.name]["output"])
 
 
+def test_a_lost_ledger_has_its_figures_again_out_of_the_outputs(tmp_path):
+    night, state = tmp_path / "night", tmp_path / "state"
+    list(camera(night, frames=2, scene=SMALL))
+    with daemon(tmp_path, night) as running:
+        running.wait_for("frame.written", count=2)
+        running.stop()
+    before = figures_in_history(state)
+    assert {name for name in before if before[name].red_level and before[name].iso} == {"DSC00001.ARW", "DSC00002.ARW"}
+    shutil.rmtree(state)
+    with daemon(tmp_path, night) as running:
+        running.wait_for("frame.skipped", count=2)
+        running.stop()
+    no_work = {"decode_s": None, "subtract_s": None, "write_s": None}
+    assert figures_in_history(state) == {name: replace(found, **no_work) for name, found in before.items()}
+
+
+def figures_in_history(state):
+    """Give the newest figures of each frame, by its name."""
+    with History(state) as history:
+        return {record.path.name: record.figures for record in history.frames()}
+
+
+def change_ledger(state, statements):
+    with contextlib.closing(sqlite3.connect(state / "ledger.sqlite", isolation_level=None)) as ledger:
+        ledger.executescript(statements)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("CREATE TRIGGER t BEFORE INSERT ON queue BEGIN SELECT RAISE(ABORT, 'a mistake'); END", "a mistake"),
+        ("DROP VIEW states; DROP TABLE queue; PRAGMA user_version = 3", "update arwatch"),
+    ],
+)
+def test_a_mistake_in_arwatch_or_a_later_ledger_ends_the_service_and_leaves_the_ledger(tmp_path, change, says):
+    night, state = tmp_path / "night", tmp_path / "state"
+    list(camera(night, frames=1, scene=SMALL))
+    Ledger(state).close()
+    change_ledger(state, change)
+    with daemon(tmp_path, night, ready=False) as running:
+        assert running.process.wait(60.0) == 70
+    (failed,) = running.named("service.failed")
+    assert says in failed["reason"]
+    assert not running.named("ledger.set_aside")
+    assert not list(state.glob("*.unreadable*"))
+
+
+def test_a_ledger_that_is_damaged_in_any_way_is_set_aside_and_rebuilt(tmp_path):
+    """None of these may end the daemon, or be taken for a frame that is done."""
+    night, state = tmp_path / "night", tmp_path / "state"
+    list(camera(night, frames=1, scene=SMALL))
+    with daemon(tmp_path, night) as running:
+        running.wait_for("frame.written")
+        running.stop()
+    for change in (
+        "ALTER TABLE queue RENAME COLUMN recipe TO recipf",
+        "PRAGMA writable_schema = 1; UPDATE sqlite_master SET name = CAST(x'ff' AS TEXT) WHERE name = 'history_paths'",
+        "UPDATE history SET size = 'large'",
+        "UPDATE history SET reason = CAST(x'ff' AS TEXT)",
+        "UPDATE history SET state = 'writtem'",
+    ):
+        change_ledger(state, change)
+        with daemon(tmp_path, night) as running:
+            running.wait_for("frame.skipped")
+            running.stop()
+        assert len(running.named("ledger.set_aside")) == 1, change
+
+
 def test_an_idle_daemon_stops_at_once(tmp_path):
     """The summary comes before any timer of the loop (the shortest is seconds long) could have ended its sleep."""
     night = tmp_path / "night"
@@ -239,3 +312,26 @@ def test_the_frames_of_others(tmp_path):
     for path in frames:
         if path.stat().st_size < 10e6:  # the large ones are compared by the engine's own tests
             assert_equals_reference(night / path.name)
+
+
+def test_a_camera_whose_counter_starts_again_replaces_no_output(tmp_path):
+    """Frames without EXIF times: what tells them apart is that the first one was moved away before the second came."""
+    night, card = tmp_path / "night", tmp_path / "card"
+    night.mkdir()
+    card.mkdir()
+    path = night / "DSC00001.ARW"
+    with daemon(tmp_path, night) as running:
+        path.write_bytes(arw_bytes(render(SMALL, 1).mosaic))
+        running.wait_for("frame.written")
+        first = output_of(path).read_bytes()
+        path.rename(card / path.name)
+        state = tmp_path / "state"
+        with History(state) as history:
+            while not history.counts().get("gone"):
+                time.sleep(0.05)
+        path.write_bytes(arw_bytes(render(SMALL, 2).mosaic))
+        second = running.wait_for("frame.written", 2)[1]
+        assert running.stop() == 0
+    assert output_of(path).read_bytes() == first
+    assert Path(second["output"]).exists()
+    assert second["reason"].startswith(f"{output_of(path).name} belongs to another frame")

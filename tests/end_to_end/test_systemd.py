@@ -56,7 +56,7 @@ IMPATIENT = "[Service]\nWatchdogSec=8\nRestartSec=200ms\n"
 ASK = """
 import sqlite3, sys
 db = sqlite3.connect("file:/var/lib/arwatch/ledger.sqlite?mode=ro", uri=True)
-print(*(state for state, in db.execute("SELECT state FROM frames WHERE CAST(path AS TEXT) LIKE ?", sys.argv[1:])))
+print(*(state for state, in db.execute("SELECT state FROM states WHERE CAST(path AS TEXT) LIKE ?", sys.argv[1:])))
 """
 
 
@@ -264,9 +264,10 @@ def test_a_reload_with_wrong_settings_fails_and_the_service_goes_on(night: Night
     assert night.is_running()
     (refused,) = night.events("service.reload_failed")
     mend = "[observer] nane: no such key; did you mean name?"
-    assert refused["reason"] == f"{CONFIG}: 1 setting cannot be used: {mend}"
+    line = len(SETTINGS.splitlines()) + 2
+    assert refused["reason"] == f"{CONFIG}: 1 setting cannot be used: line {line}: {mend}"
     shown = night.lab.run("systemctl", "status", "--no-pager", "--full", "arwatch")
-    assert re.search(rf"arwatch\[\d+\]:   {re.escape(mend)}$", shown, re.MULTILINE)
+    assert re.search(rf"arwatch\[\d+\]:   line {line}: {re.escape(mend)}$", shown, re.MULTILINE)
     night.wait(night.give())
     assert night.main() == main
     assert not [path for path in night.lab.path("/run/arwatch").iterdir() if path.suffix == ".reload"]

@@ -89,6 +89,8 @@ def test_ctrl_c_tells_what_was_processed(tmp_path):
     terminal.read_until(r"[1-9]\d*/400")
     assert terminal.end_by_ctrl_c() == 1
     assert "written," in terminal.shown
+    assert re.search(r"interrupted, [1-9]\d* left", terminal.shown)
+    assert "no settings file: defaults" in terminal.shown or "settings: " in terminal.shown
 
 
 def test_a_stopped_terminal_holds_up_no_frame(tmp_path):

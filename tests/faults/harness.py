@@ -24,6 +24,7 @@ from arwatch.settings import Background
 from arwatch.simulate import Scene, render
 from arwatch.sky import subtract_background
 from end_to_end.programs import ARWATCH, PATIENCE_S, Daemon
+from faults.failing_fs import failing_folder
 from storage import FORMS
 
 SUFFIX = ".bkg_subtracted.fits"
@@ -99,6 +100,24 @@ def needs_root(test):
     return pytest.mark.skipif(lacking, reason="mounting a file system needs root's rights")(test)
 
 
+@contextlib.contextmanager
+def memory_group():
+    """Make a control group for memory; gives it and the file of its limit. Without the right to do so: skip."""
+    old = Path("/sys/fs/cgroup/memory")
+    group = (old if old.is_dir() else old.parent) / f"arwatch-test-{os.getpid()}"
+    limit = group / ("memory.limit_in_bytes" if old.is_dir() else "memory.max")
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made: {error.strerror}")
+    try:
+        if not limit.exists():
+            pytest.skip("control groups do not limit memory here")
+        yield group, limit
+    finally:
+        group.rmdir()
+
+
 class Night:
     """Folders, settings and the daemon's lives of one test."""
 
@@ -106,12 +125,14 @@ class Night:
         self.home = home
         self.captures = home / "captures"
         self.captures.mkdir()
+        self.folders = [self.captures]
         self.state = home / "state"
         self.config = home / "arwatch.toml"
         self.settings = SETTINGS | {"state": {"folder": str(self.state)}} | settings
         self.configure()
         self.lives = []
         self.mounts = []
+        self.failing_folders = contextlib.ExitStack()
         self.frames = set()
         self.expected_ends = Counter()
 
@@ -127,7 +148,7 @@ class Night:
 
     def start(self, *, ready=True, before=()):
         process = subprocess.Popen(
-            [*before, *ARWATCH, "run", str(self.captures), "--config", str(self.config)],
+            [*before, *ARWATCH, "run", *map(str, self.folders), "--config", str(self.config)],
             stderr=subprocess.PIPE,
             text=True,
             errors="surrogateescape",
@@ -162,6 +183,11 @@ class Night:
         servers = psutil.Process(self.daemon.process.pid).children()
         return [worker for server in servers for worker in server.children()]
 
+    def looker(self):
+        """Give the process that looks at the folders: a fork of the daemon, with its command line."""
+        daemon = psutil.Process(self.daemon.process.pid)
+        return next(child for child in daemon.children() if child.cmdline() == daemon.cmdline())
+
     def stop_workers(self):
         """Hold the workers, so that a frame stays in work; gives them."""
         workers = self.until(self.workers)
@@ -170,6 +196,7 @@ class Night:
         return workers
 
     def close(self):
+        self.failing_folders.close()  # no process can be ended while it waits for such a folder
         for life in self.lives:
             if life.process.poll() is None:
                 end_at_once(life.process)
@@ -183,14 +210,28 @@ class Night:
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "arwatch-test", folder], check=True)
         self.mounts.append(folder)
 
+    def failing(self, folder=None):
+        """Put the captures (or another folder) on a file system that can be told to fail, until the night is over."""
+        folder = folder or self.captures
+        folder.mkdir(exist_ok=True)
+        backing = Path(f"{self.home}-backing-{folder.name}")
+        backing.mkdir()
+        return self.failing_folders.enter_context(failing_folder(backing, folder))
+
+    def share(self):
+        """Watch a second folder, too, on a file system that can be told to fail; gives the folder and its faults."""
+        share = self.home / "share"
+        self.folders.append(share)
+        return share, self.failing(share)
+
     # -- frames ----------------------------------------------------------------------------------------------
 
-    def put(self, name, data=None, *, ends=1, taken=None):
+    def put(self, name, data=None, *, ends=1, taken=None, folder=None):
         """Bring a frame as a careful tool does: a temporary name, its time `taken`, then a rename.
 
-        `ends`: so many more of them to expect.
+        `ends`: so many more of them to expect; `folder`: another one than the captures.
         """
-        path = self.captures / name
+        path = (folder or self.captures) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         hidden = path.parent / ".coming"
         hidden.write_bytes(frame(len(self.frames) + 1) if data is None else data)
@@ -207,7 +248,7 @@ class Night:
             return {}
         with contextlib.closing(sqlite3.connect(self.state / "ledger.sqlite", timeout=30)) as ledger:
             try:
-                rows = ledger.execute("SELECT path, state, attempts, code, output FROM frames").fetchall()
+                rows = ledger.execute("SELECT path, state, attempts, code, output FROM states").fetchall()
             except sqlite3.DatabaseError:  # broken or being made; the daemon has to find out
                 return {}
         return {os.fsdecode(row[0]): row[1:] for row in rows}
@@ -216,7 +257,7 @@ class Night:
         return self.rows().get(str(path), (None,))[0]
 
     def ended(self):
-        return all(self.state_of(path) in {"written", "failed"} for path in self.frames)
+        return all(self.state_of(path) in {"written", "skipped", "failed"} for path in self.frames)
 
     # -- the end ---------------------------------------------------------------------------------------------
 
@@ -230,7 +271,11 @@ class Night:
         rows = self.rows()
         files = [path for path in self.home.rglob("*") if path.is_file() and not path.is_symlink()]
         outputs = {path for path in files if path.name.endswith(SUFFIX)}
-        owners = {os.path.realpath(os.fsdecode(row[3])): path for path, row in rows.items() if row[0] == "written"}
+        owners = {
+            os.path.realpath(os.fsdecode(row[3])): path
+            for path, row in rows.items()
+            if row[0] in {"written", "skipped"}
+        }
         good = {path for path in map(str, outputs) if path in owners and is_subtraction(owners[path], path)}
         fine = {owners[path] for path in good}
         failed = {path: row[2] for path, row in rows.items() if row[0] == "failed"}

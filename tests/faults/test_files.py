@@ -33,6 +33,17 @@ def test_replaced_and_touched(night):
     night.wait("frame.skipped", path=str(touched))
 
 
+@fault(End(fits=2), watch=EVENTS_ONLY)
+def test_replaced_with_the_same_size_and_time(night):
+    """A frame that got another mode is the same."""
+    path, other = night.put("DSC00001.ARW", frame(1), taken=1.7e9), night.put("DSC00002.ARW", frame(2), taken=1.7e9)
+    night.wait("frame.written", count=2)
+    other.chmod(0o600)
+    night.put("DSC00001.ARW", frame(3), taken=1.7e9)
+    night.wait("frame.written", count=2, path=str(path))
+    assert not night.daemon.named("frame.seen", path=str(other))[1:]
+
+
 @fault(End(fits=1))
 def test_replaced_while_in_work(night):
     (worker,) = night.stop_workers()

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -43,6 +42,34 @@ def test_a_full_disk_is_waited_for(night):
     filler.unlink()
     night.wait("disk.resumed")
     assert len(night.daemon.named("disk.low")) == 1
+
+
+@needs_root
+@fault(End(fits=2), start=False)
+def test_a_disk_that_can_hold_no_more_files(night):
+    """There are bytes enough, but no inodes: that is told as what it is, and waited for."""
+    night.mount(night.captures, "8m,nr_inodes=40")
+    night.start()
+    night.put("first.ARW")
+    night.wait("frame.written")
+    (worker,) = night.stop_workers()
+    path = night.put("second.ARW")
+    night.until(lambda: night.state_of(path) == "working")
+    fillers = []
+    with contextlib.suppress(OSError):
+        for number in range(40):
+            fillers.append(night.captures / f"filler{number}")
+            fillers[-1].touch()
+    worker.resume()
+    assert "df -i" in night.wait("disk.low")[0]["reason"]
+    night.kill()
+    night.start()
+    (low,) = night.wait("disk.low")
+    assert "df -i" in low["reason"]
+    assert (low["free_files"], low["wanted_files"]) == (0, 1)
+    for filler in fillers:
+        filler.unlink(missing_ok=True)
+    night.wait("disk.resumed")
 
 
 def fill_under_the_ledger(night):
@@ -134,13 +161,14 @@ def test_a_disk_that_is_unmounted_and_mounted_again(night):
 
 @fault(End(fits=20), watch=EVENTS_ONLY)
 def test_a_burst_that_overflows_the_kernel_s_queue(night):
-    night.send(signal.SIGSTOP)
+    looker = night.looker()
+    looker.suspend()
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     for count in range(limit + 100):  # neighbours of one kind would be counted as one event
         Path(night.captures / f"junk{count % 2}").write_bytes(b"")
     for count in range(20):
         night.put(f"DSC{count:05}.ARW")
-    night.send(signal.SIGCONT)
+    looker.resume()
     night.wait("watch.overflowed")
     night.wait("frame.written", count=20)
 
@@ -221,5 +249,5 @@ def test_a_clock_that_is_set_back(night):
     night.wait("frame.retried")
     night.kill()
     with contextlib.closing(sqlite3.connect(night.state / "ledger.sqlite", isolation_level=None)) as ledger:
-        ledger.execute("UPDATE frames SET not_before = not_before + 1e6")
+        ledger.execute("UPDATE queue SET not_before = not_before + 1e6")
     night.start()

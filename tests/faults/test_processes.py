@@ -1,15 +1,20 @@
 """Processes that are killed, stopped, doubled, or told to end."""
 
+import fcntl
 import os
+import shutil
 import signal
 import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import psutil
 
 from arwatch.simulate import arw_bytes
 from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch
-from faults.harness import SETTINGS, SUFFIX, End, fault, frame
+from faults.harness import SETTINGS, SUFFIX, End, fault, frame, memory_group, needs_root
 
 FEW = SETTINGS["workers"] | {"attempts": 2, "retry_s": 0.1}
 
@@ -165,6 +170,19 @@ def test_sighup(night):
     assert len(list(night.captures.glob("*.x" + SUFFIX))) == 3
 
 
+@fault(End(fits=1), start=False)
+def test_sighup_at_the_start(night):
+    """Before the daemon is ready, and before it has read its settings."""
+    night.start(ready=False)
+    night.until(psutil.Process(night.daemon.process.pid).children, "the first process that the daemon starts")
+    while not night.daemon.named("service.ready"):
+        night.send(signal.SIGHUP)
+        assert night.daemon.process.poll() is None, "SIGHUP ended the daemon"
+        time.sleep(0.01)
+    night.wait("service.reloaded")
+    night.put("a.ARW")
+
+
 @fault(End(fits=2))
 def test_two_daemons(night):
     """The second says so and goes; a killed one leaves nothing that its successor would wait for."""
@@ -176,6 +194,92 @@ def test_two_daemons(night):
     night.kill()
     night.start()
     night.put("b.ARW")
+
+
+@needs_root
+@fault(End(fits=2), start=False, workers=FEW)
+def test_a_worker_that_the_kernel_ends_for_lack_of_memory(night):
+    """Also where the kernel ends the process that starts workers."""
+    with memory_group() as (group, limit):
+        join = ["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh"]
+        night.start(before=join)
+        night.put("before.ARW")
+        night.wait("frame.written")
+        (worker,) = night.stop_workers()
+        path = night.put("meanwhile.ARW")
+        night.until(lambda: night.state_of(path) == "working")
+        Path(f"/proc/{worker.parent().pid}/oom_score_adj").write_text("1000")  # the kernel takes it first
+        limit.write_text(str(700 << 20))
+        hog = [sys.executable, "-c", "x = bytearray(1)\nwhile True: x += bytes(16 << 20)"]
+        subprocess.run([*join, "timeout", "30", *hog], check=False)
+        assert "for lack of memory" in night.wait("worker.lost")[0]["reason"]
+        night.wait("frame.written", count=2)
+        assert night.daemon.stop() == 0
+    night.start()
+
+
+@fault(End(fits=2), start=False, workers=FEW)
+def test_a_folder_for_sockets_that_is_cleaned_away(night):
+    """As /tmp is after ten quiet days: workers can be started all the same."""
+    temporary = night.home / "tmp"
+    temporary.mkdir()
+    night.start(before=["env", f"TMPDIR={temporary}"])
+    night.put("before.ARW")
+    night.wait("frame.written")
+    shutil.rmtree(temporary)
+    for worker in night.workers():
+        worker.kill()
+    night.put("after.ARW")
+    night.wait("frame.written", count=2)
+
+
+@fault(End(fits=1), workers=FEW)
+def test_the_resource_tracker_is_killed(night):
+    """Python replaces this companion of multiprocessing; the log is told nothing else than events."""
+    children = psutil.Process(night.daemon.process.pid).children()
+    (tracker,) = (child for child in children if "resource_tracker import main" in child.cmdline()[-1])
+    tracker.kill()
+    for worker in night.workers():
+        worker.kill()
+    night.wait("worker.lost")
+    night.put("after.ARW")
+
+
+@needs_root
+@fault(End(fits=2))
+def test_a_start_under_another_name_of_the_machine(night):
+    """After kill -9, too: the machine's name says nothing of who watches."""
+    night.put("a.ARW")
+    night.wait("frame.written")
+    night.kill()
+    night.start(before=["unshare", "--uts", "sh", "-c", 'hostname another-name; exec "$@"', "sh"])
+    night.put("b.ARW")
+
+
+@fault(End(fits=3))
+def test_others_who_lay_traps_for_locks(night):
+    """A pipe or a hard link under the lock's name in a watched folder; the cache's lock kept by whoever may read it."""
+    night.put("before.ARW")
+    night.wait("frame.written")
+    precious = night.home / "precious"
+    precious.write_text("mine")
+    lease = night.captures / ".arwatch.lock"
+    for trap in (os.mkfifo, lambda path: os.link(precious, path)):
+        lease.unlink(missing_ok=True)
+        trap(lease)
+        assert night.daemon.stop() == 0
+        night.start()
+    night.put("after.ARW")
+    night.wait("frame.written", frame="after.ARW")
+    lock = Path(os.environ["NUMBA_CACHE_DIR"]) / ".arwatch.lock"
+    lock.touch()
+    with lock.open() as stranger:
+        fcntl.flock(stranger, fcntl.LOCK_SH)
+        assert night.daemon.stop() == 0
+        night.start()
+        night.put("while locked.ARW")
+        night.wait("frame.written", frame="while locked.ARW")
+    assert precious.read_text() == "mine"
 
 
 @fault(End(fits=31))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,16 @@ def test_debayers_to_the_right_colors(pattern: str, compress: bool, tmp_path: Pa
         assert np.median(plane) * 65535 == pytest.approx(1000, abs=20)
     assert header["DATE-OBS"].startswith("2024-08-12T21:15:07.25")
     assert header["EXPTIME"] == 30
+
+
+def test_a_clock_of_unknown_zone_is_read_as_it_is(tmp_path: Path) -> None:
+    scene = three_stars("RGGB")
+    one = made(replace(scene, exposure=replace(scene.exposure, utc_offset=None, exposure_s=None)))
+    (tmp_path / "night").mkdir()
+    one.write(tmp_path / "night" / "frame.fits", SIRIL)
+    siril(tmp_path, "cd night", "convert color -out=../done")
+    header = fits.getheader(tmp_path / "done" / "color_00001.fit")
+    assert header["DATE-OBS"].startswith("2024-08-12T23:15:07.25")
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import astropy
 import numpy as np
 import pytest
 from astropy.convolution import Gaussian2DKernel
@@ -12,6 +13,8 @@ from astropy.stats import SigmaClip
 
 from arwatch.sky.mesh.clipping import CHUNK, clipped_statistics
 from arwatch.sky.mesh.filling import gaussian
+
+ASTROPY = tuple(int(part) for part in astropy.__version__.split(".")[:3] if part.isdigit())
 
 
 @pytest.mark.parametrize("stddev", [0.05, 0.125, 0.126, 0.5, 1, 1.1, 2, 3.3])
@@ -36,6 +39,7 @@ def boxful(kind, n, seed=0):
     return values[kind]()
 
 
+@pytest.mark.filterwarnings("ignore:Input data contains invalid values", "ignore:invalid value encountered")
 @pytest.mark.parametrize("rounds", [1, 2, 5, 50])
 @pytest.mark.parametrize("sigma", [0.4, 1.1, 2.0, 5.0])
 @pytest.mark.parametrize(
@@ -49,6 +53,8 @@ def test_clipping_is_astropy_s(kind, sigma, rounds):
             left = result[np.isfinite(result)]
             scratch, chunks = np.empty(n + 1), np.empty((n // CHUNK + 1, 4))
             kept, median, mean, std = clipped_statistics(values, scratch, chunks, (sigma, rounds), readmits)
+            if not kept and left.size and ASTROPY < (8, 0, 2):
+                continue  # it warned, and gave back all of them where it had rejected all
             assert kept == left.size
             if kept:
                 expected = np.median(left), left.mean(), left.std()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,23 +17,27 @@ from rich.console import Console
 from arwatch import simulate
 from arwatch.commands.tables import Row, outcome_table
 from arwatch.errors import ArwatchError, FailureCode
-from arwatch.ledger.store import Entry, Ledger
+from arwatch.ledger.faults import NoLedgerError
+from arwatch.ledger.history import History
+from arwatch.ledger.records import Record
 from arwatch.model.outcome import Failed, Outcome, Written
 from arwatch.platform.processes import deaf_to_interrupts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 PATIENCE_S = 300.0
 """The kernels may have to be compiled first."""
 
 
 def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
-    """Show the main job once; gives the number of frames that did not become FITS."""
-    home = folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="arwatch-demo-"))
-    captures, state = home / "captures", home / "state"
-    captures.mkdir(parents=True, exist_ok=True)
-    settings = home / "arwatch.toml"
+    """Show the main job once; gives the number of frames that did not become FITS.
+
+    All that is made is made in a new folder, so that nothing of the user's is replaced or processed.
+    """
+    home = _new_folder(folder.absolute()) if folder else Path(tempfile.mkdtemp(prefix="arwatch-demo-"))
+    captures, state, settings = home / "captures", home / "state", home / "arwatch.toml"
+    captures.mkdir()
     # a frame of this size has few boxes of 100 pixels: smaller ones follow its sky
     method = "[watch]\nsettle_s = 1.0\n[background]\nbox_size = 32\n[log]\nformat = 'console'\n"
     settings.write_text(f"{method}[state]\nfolder = {_quoted(state)}\n", encoding="utf-8")
@@ -44,37 +49,61 @@ def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
     command = [sys.executable, "-m", "arwatch", "run", str(captures), "--config", str(settings)]
     with deaf_to_interrupts():
         daemon = subprocess.Popen(command)  # noqa: S603 -- our own program
+    ends: list[Record] = []
     try:
-        with contextlib.closing(_ledger(state, daemon)) as ledger:
+        with History(state) as history:
+            _wait_for_ledger(history, daemon)
             scene = simulate.tonight(*size)
-            taken = set(simulate.camera(captures, frames=frames, interval_s=1.0, scene=scene, slow=True))
-            entries = _wait(ledger, taken, daemon)
+            camera = simulate.camera(captures, frames=frames, interval_s=1.0, scene=scene, slow=True)
+            taken = set(_noting(camera, history, ends))
+            _wait(history, taken, daemon, ends)
     finally:
         _stop(daemon)
-    rows = [Row(entry.path.name, _outcome(entry)) for entry in entries]
-    console.print()
-    console.print(outcome_table(rows, time.monotonic() - began))
+        rows = [Row(end.path.name, _outcome(end)) for end in ends]
+        console.print()
+        console.print(outcome_table(rows, time.monotonic() - began, left=frames - len(rows), paced=True))
+        console.print(f"\nall of it may be deleted: {home}", markup=False, soft_wrap=True)
     picture = home / "before_after.png"
-    _picture(entries, picture)
-    console.print(f"\nframes and FITS files  {captures}", markup=False, soft_wrap=True)
-    console.print(f"before and after       {picture}", markup=False, soft_wrap=True)
-    console.print(f"settings and ledger    {home}", markup=False, soft_wrap=True)
+    _picture(ends, picture)
+    console.print(f"frames and FITS files     {captures}", markup=False, soft_wrap=True)
+    console.print(f"before and after          {picture}", markup=False, soft_wrap=True)
     return sum(isinstance(row.outcome, Failed) for row in rows)
 
 
-def _ledger(state: Path, daemon: subprocess.Popen[bytes]) -> Ledger:
-    """Open the daemon's ledger once it is there."""
+def _new_folder(wished: Path) -> Path:
+    """Make the folder that was wished for; where that holds something, a new one in it."""
+    wished.mkdir(parents=True, exist_ok=True)
+    if not any(wished.iterdir()):
+        return wished
+    for number in itertools.count(1):
+        with suppress(FileExistsError):
+            folder = wished / ("arwatch-demo" if number == 1 else f"arwatch-demo-{number}")
+            folder.mkdir()
+            return folder
+    raise AssertionError  # count() does not end
+
+
+def _noting(camera: Iterable[Path], history: History, ends: list[Record]) -> Iterator[Path]:
+    """Give the camera's frames, and note after each which have ended: what is known if Ctrl-C comes."""
+    for frame in camera:
+        ends[:] = history.frames(states=("written", "failed"))
+        yield frame
+
+
+def _wait_for_ledger(history: History, daemon: subprocess.Popen[bytes]) -> None:
     for _ in _ticks(daemon):
-        if (state / "ledger.sqlite").exists():
-            return Ledger(state)
+        with suppress(NoLedgerError):
+            history.counts()
+            return
     raise ArwatchError("the daemon did not start; its log above says why")
 
 
-def _wait(ledger: Ledger, frames: set[Path], daemon: subprocess.Popen[bytes]) -> list[Entry]:
+def _wait(history: History, frames: set[Path], daemon: subprocess.Popen[bytes], ends: list[Record]) -> None:
     for _ in _ticks(daemon):
-        entries = [entry for entry in ledger.entries("written", "failed") if entry.path in frames]
-        if len(entries) == len(frames):
-            return entries
+        newest = {end.path: end for end in history.frames(states=("written", "failed")) if end.path in frames}
+        ends[:] = [newest[path] for path in sorted(newest)]
+        if len(ends) == len(frames):
+            return
     raise ArwatchError("the daemon did not finish the frames; its log above says why")
 
 
@@ -94,18 +123,18 @@ def _ticks(daemon: subprocess.Popen[bytes]) -> Iterator[None]:
         time.sleep(0.1)
 
 
-def _outcome(entry: Entry) -> Outcome:
+def _outcome(end: Record) -> Outcome:
     """Give what the ledger tells of an ended frame."""
-    if entry.code is not None or entry.output is None:
-        return Failed(code=FailureCode(entry.code or FailureCode.INTERNAL), reason=entry.reason or "")
-    return Written(output=entry.output, size=entry.output_size or 0, figures=entry.figures)
+    if end.code is not None or end.output is None:
+        return Failed(code=FailureCode(end.code or FailureCode.INTERNAL), reason=end.reason or "")
+    return Written(output=end.output, size=end.output_size or 0, figures=end.figures)
 
 
-def _picture(entries: list[Entry], path: Path) -> None:
+def _picture(ends: list[Record], path: Path) -> None:
     from arwatch.commands import pictures  # noqa: PLC0415
     from arwatch.output import fits  # noqa: PLC0415 -- heavy, and only for the last step
 
-    done = next((entry for entry in entries if entry.state == "written" and entry.output), None)
+    done = next((end for end in ends if end.state == "written" and end.output), None)
     if done is None or done.output is None:
         return
     result = fits.open(done.output)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -22,27 +21,31 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from arwatch.commands.beside import NewFolders
 from arwatch.commands.tables import Row, outcome_table
 from arwatch.errors import ArwatchError, FailureCode
 from arwatch.formats.names import is_frame
 from arwatch.ledger.store import Ledger
 from arwatch.model.job import Look, Replace
-from arwatch.model.outcome import Failed
+from arwatch.model.outcome import Failed, Written
 from arwatch.output.publish import remove_stale
 from arwatch.platform import paths
-from arwatch.platform.fs import look, scan
+from arwatch.platform.fs import count_below, look, scan
+from arwatch.telling.text import printable
 from arwatch.work.happenings import Ended, Happening, Returned
 from arwatch.work.local import LocalPool
 from arwatch.work.retry import Policy
-from arwatch.work.room import free_bytes
+from arwatch.work.room import free_room
 from arwatch.work.scheduler import Scheduler
-from arwatch.work.worker import Compiling
+from arwatch.work.worker import Compiling, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from rich.console import Group
     from rich.progress import Task
 
+    from arwatch.model.outcome import Outcome
     from arwatch.settings import Settings
 
 
@@ -81,7 +84,7 @@ def find(given: Iterable[Path], settings: Settings) -> list[Found]:
             inside = [frame for frame, _ in scan(path, wanted, recursive=watch.recursive)]
             if not inside:
                 below = not watch.recursive and any(True for _ in scan(path, wanted, recursive=True))
-                hint = "; its subfolders hold some: name them, or set [watch] recursive = true" if below else ""
+                hint = "; its subfolders hold some: add --recursive, or name them" if below else ""
                 raise NoFramesError(f"{path}: no frame in this folder matches {', '.join(watch.patterns)}{hint}")
             for frame in inside:
                 take(frame, path)
@@ -92,11 +95,22 @@ def find(given: Iterable[Path], settings: Settings) -> list[Found]:
     return list(found.values())
 
 
+def tell_left_out(given: Iterable[Path], settings: Settings) -> None:
+    """Say how many frames lie in subfolders of the given folders, where these were not asked for."""
+    watch = settings.watch
+    if watch.recursive:
+        return
+    for path in (path.absolute() for path in given if path.is_dir()):
+        below = count_below(path, lambda name: is_frame(name, watch.patterns, settings.output.suffix))
+        if below.frames:
+            text = f"{below} of {path} were left out: add --recursive to process them, too"
+            Console(stderr=True).print(printable(text), markup=False, highlight=False, soft_wrap=True)
+
+
 def process(found: list[Found], settings: Settings, replace: Replace) -> int:
     """Process frames with all workers; gives the number of frames that failed."""
     console = Console(stderr=True)
-    rows: list[Row] = []
-    began = time.monotonic()
+    done, folders = Tally(found), NewFolders(found, settings)
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
@@ -106,15 +120,52 @@ def process(found: list[Found], settings: Settings, replace: Replace) -> int:
         console=console,
         disable=not console.is_terminal,
     )
-    with _told(rows, began), progress:
-        task = progress.add_task("starting", total=len(found))
-        for happening in happenings(found, settings, replace):
-            if isinstance(happening, Compiling):
-                progress.update(task, description="compiling once")
-            elif (row := _row(happening)) is not None:
-                rows.append(row)
-                progress.update(task, advance=1, description="subtracting")
-    return sum(isinstance(row.outcome, Failed) for row in rows)
+    try:
+        with progress:
+            task = progress.add_task("starting", total=len(found))
+            for happening in happenings(found, settings, replace):
+                if isinstance(happening, Compiling):
+                    progress.update(task, description="compiling once")
+                elif isinstance(happening, Ready):
+                    done.ready()
+                elif (end := _end(happening)) is not None:
+                    path, outcome = end
+                    done.ended(path, outcome)
+                    if isinstance(outcome, Written):
+                        folders.hand_over(outcome.output)
+                    progress.update(task, advance=1, description="subtracting")
+    finally:  # also where Ctrl-C came before
+        Console().print(done.table())
+    return done.failed()
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has become of the frames so far, and how long it took."""
+
+    found: list[Found]
+    _began: float = field(default_factory=time.monotonic)
+    _ready: float | None = None
+    _ends: dict[Path, Outcome] = field(default_factory=dict)
+
+    def ready(self) -> None:
+        """Take note that a worker can work: what was before is the program's start."""
+        self._ready = self._ready or time.monotonic()
+
+    def ended(self, path: Path, outcome: Outcome) -> None:
+        """Take note of a frame's end."""
+        self._ends[path] = outcome
+
+    def failed(self) -> int:
+        """How many frames failed."""
+        return sum(isinstance(outcome, Failed) for outcome in self._ends.values())
+
+    def table(self) -> Group:
+        """Give the closing table: the frames in their order, then the sums."""
+        rows = [Row(frame.path.name, self._ends[frame.path]) for frame in self.found if frame.path in self._ends]
+        now = time.monotonic()
+        ready = self._ready or now
+        return outcome_table(rows, now - ready, ready - self._began, left=len(self.found) - len(rows))
 
 
 def happenings(found: list[Found], settings: Settings, replace: Replace) -> Iterator[Happening]:
@@ -127,7 +178,7 @@ def happenings(found: list[Found], settings: Settings, replace: Replace) -> Iter
     pool = LocalPool.from_settings(settings.workers, paths.cache_folder())
     policy = Policy.of_a_command(settings.workers)
     scheduler = Scheduler(
-        settings, roots, queue, pool, policy=policy, free=free_bytes, clear_away=_clear_away, replace=replace
+        settings, roots, queue, pool, policy=policy, free=free_room, clear_away=_clear_away, replace=replace
     )
     try:
         while scheduler.in_work or scheduler.waiting():
@@ -144,23 +195,13 @@ def _clear_away(folder: Path, root: Path) -> None:
     remove_stale(folder, within=root)
 
 
-@contextmanager
-def _told(rows: list[Row], began: float) -> Iterator[None]:
-    """Tell in the end what was done, also where Ctrl-C came before."""
-    try:
-        yield
-    finally:
-        if rows:
-            Console().print(outcome_table(rows, time.monotonic() - began))
-
-
-def _row(happening: Happening) -> Row | None:
-    """Give the table's row for a frame that has ended; nobody waits here for a file that still changes."""
+def _end(happening: Happening) -> tuple[Path, Outcome] | None:
+    """Give a frame that has ended, and how; nobody waits here for a file that still changes."""
     if isinstance(happening, Returned):
         reason = f"{happening.outcome.reason}; try again when it is complete"
-        return Row(happening.job.source.path.name, Failed(code=FailureCode.CHANGED, reason=reason))
+        return happening.job.source.path, Failed(code=FailureCode.CHANGED, reason=reason)
     if isinstance(happening, Ended):
-        return Row(happening.job.source.path.name, happening.outcome)
+        return happening.job.source.path, happening.outcome
     return None
 
 

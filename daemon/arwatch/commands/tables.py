@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Group
 from rich.table import Table
@@ -11,8 +11,13 @@ from rich.text import Text
 from arwatch.model.outcome import Failed, Outcome, Skipped, Written
 from arwatch.telling.text import printable
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 MOST_ROWS = 60
 """More frames than this are counted, not listed; failures always are."""
+LONG_S = 0.5
+"""A start that takes longer than this is told."""
 
 
 class Row(NamedTuple):
@@ -22,8 +27,24 @@ class Row(NamedTuple):
     outcome: Outcome
 
 
-def outcome_table(rows: list[Row], elapsed_s: float) -> Group:
-    """What became of each frame, then the sums."""
+def outcome_table(
+    rows: Sequence[Row], elapsed_s: float, start_s: float = 0.0, left: int = 0, *, paced: bool = False
+) -> Group:
+    """What became of each frame, then the sums.
+
+    Parameters
+    ----------
+    rows
+        In the order in which they are listed.
+    elapsed_s
+        How long the work took, seconds.
+    start_s
+        How long it took before that until a worker was ready, seconds.
+    left
+        How many frames were not begun or not finished when the work was interrupted.
+    paced
+        Whether the work waited for a camera, so that its rate says nothing.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("frame", overflow="fold", max_width=26)
     for name in ("R", "G", "B"):
@@ -35,9 +56,13 @@ def outcome_table(rows: list[Row], elapsed_s: float) -> Group:
             table.add_row(Text(printable(frame)), *_cells(outcome))
     kinds = (Written, Skipped, Failed)
     counts = {kind.__name__.lower(): sum(isinstance(row.outcome, kind) for row in rows) for kind in kinds}
-    rate = f", {elapsed_s / len(rows):.2f} s a frame" if counts["written"] == len(rows) > 0 else ""
+    rate = f", {elapsed_s / len(rows):.2f} s a frame" if counts["written"] == len(rows) > 0 and not paced else ""
+    start = f"; {start_s:.1f} s to start" if start_s >= LONG_S else ""
     sums = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-    return Group(table, Text(), Text(f"{sums} in {elapsed_s:.1f} s{rate}"))
+    lines = [Text(f"{sums} in {elapsed_s:.1f} s{rate}{start}")]
+    if left:
+        lines.append(Text(f"interrupted, {left} left"))
+    return Group(*((table, Text()) if table.row_count else ()), *lines)
 
 
 def _cells(outcome: Outcome) -> list[Text]:

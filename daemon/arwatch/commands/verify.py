@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import multiprocessing
 import resource
+import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from arwatch.errors import ArwatchError
 from arwatch.platform import paths
 from arwatch.platform.processes import deaf_to_interrupts
 from arwatch.telling.text import printable
@@ -29,6 +32,10 @@ MOST_ADU = 0.02
 """Greatest difference that counts as equal."""
 
 
+class NoReferenceError(ArwatchError):
+    """What the engine is to be compared with is not installed."""
+
+
 class Run(NamedTuple):
     """One way's result for a frame."""
 
@@ -39,7 +46,19 @@ class Run(NamedTuple):
 
 
 def verify(frames: list[Path], settings: Background) -> int:
-    """Print a table; gives the number of frames that differ by more than `MOST_ADU` or cannot be compared."""
+    """Print a table; gives the number of frames that differ by more than `MOST_ADU` or cannot be compared.
+
+    Raises
+    ------
+    NoReferenceError
+        photutils is not installed.
+    """
+    if importlib.util.find_spec("photutils") is None:
+        raise NoReferenceError(
+            "this compares the engine with photutils, which is not installed here; nothing else needs it. "
+            f"Install it with: {sys.executable} -m pip install photutils. "
+            "Where that finds no wheel (Python 3.11 on 64-bit ARM), use Python 3.12 or later, or another computer"
+        )
     import numpy as np  # noqa: PLC0415 -- heavy
 
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arwatch.daemon.kept import KeptOutputs
@@ -10,6 +12,7 @@ from arwatch.daemon.settle import Gone, Refused, Verdict, Waiting
 from arwatch.model.job import Source
 from arwatch.output.naming import output_folder, output_root, root_of
 from arwatch.process.stages import is_current
+from arwatch.work.room import FIRST_GUESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +26,34 @@ if TYPE_CHECKING:
 
 LIVE_S = 600.0
 """What is so much older than the newest frame, or than this start, comes from a card, not from the camera."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which of the frames that are there already are left alone."""
+
+    since_ns: int = 0
+    """Those that are older than this (their own time, since 1970)."""
+    new_only: bool = False
+    """All that are there when a folder is scanned for the first time."""
+
+    def leaves(self, mtime_ns: int | None) -> bool:
+        """Whether a frame of an earlier run's queue is left alone."""
+        return self.new_only or (mtime_ns or 0) < self.since_ns
+
+
+ALL = Wanted()
+"""None is left alone."""
+
+
+@dataclass(slots=True)
+class _Count:
+    """Frames of a folder's first scan."""
+
+    waiting: int = 0
+    size: int = 0
+    """Bytes of these."""
+    left_alone: int = 0
 
 
 class Arrivals:
@@ -40,6 +71,8 @@ class Arrivals:
         path -> the frame as a worker was given it; None where no worker has it.
     report : Report
         Tells events.
+    wanted : Wanted
+        Which frames are left alone.
     """
 
     def __init__(
@@ -49,7 +82,14 @@ class Arrivals:
         ledger: Ledger,
         given: Callable[[Path], Entry | None],
         report: Report,
+        *,
+        wanted: Wanted = ALL,
     ) -> None:
+        self._wanted = wanted
+        self._began_ns = time.time_ns()
+        self._left_alone: dict[Path, Look] = {}
+        self._counts: defaultdict[Path, _Count] = defaultdict(_Count)
+        self._scanned: set[Path] = set()
         self.ledger = ledger
         self.kept = KeptOutputs(report)
         self._folders = folders
@@ -57,6 +97,7 @@ class Arrivals:
         self._report = report
         self._settling: set[Path] = set()
         self._changed_in_work: set[Path] = set()
+        self._replaced_in_work: set[Path] = set()
         self._cleared: set[Path] = set()
         self._newest_ns = time.time_ns()
         self.apply(settings)
@@ -71,32 +112,46 @@ class Arrivals:
         """How many frames may still be growing."""
         return len(self._settling)
 
-    def sighted(self, path: Path, found: Look, *, careful: bool = False) -> None:
-        """Take up a frame that is new or has changed; `careful`: what earlier runs did is checked, too."""
+    def sighted(self, path: Path, found: Look, *, careful: bool = False, replaced: bool = False) -> None:
+        """Take up a frame that is new or has changed; `careful`: what earlier runs did is checked, too.
+
+        `replaced`: another file took its name with the same size and time; a worker finds out whether the content is
+        another one.
+        """
         if careful:
             self._clear_away(path)
         given = self._given(path)
         if given is not None:
-            if found != (given.size, given.mtime_ns):
+            if replaced or found != (given.size, given.mtime_ns):
                 self._changed_in_work.add(path)
+            if replaced:
+                self._replaced_in_work.add(path)
             return
+        replaced = replaced or path in self._replaced_in_work
+        self._replaced_in_work.discard(path)
         entry = self.ledger.get(path)
         if entry is not None and entry.state == "working":
             # the ledger could not be written when the outcome came
             self.ledger.put_back(path, uncounted=True)
-        elif entry is None or not self._dealt_with(entry, found, careful=careful):
+        elif entry is not None and not replaced and self._dealt_with(entry, found, careful=careful):
+            if careful and entry.state == "settled":
+                self._count(path, found)
+        elif not self._is_left_alone(path, found, careful=careful):
             self._take_up(path, found, live=not careful)
+            if careful:
+                self._count(path, found)
 
     def output_found(self, path: Path, found: Look, output: Look | None) -> None:
         """Make an output again that is not there any more; keep one that was made with other settings."""
         entry = self.ledger.get(path)
         kept = False
-        if self._given(path) is None and entry is not None and entry.state == "written":
+        if self._given(path) is None and entry is not None and entry.has_output:
             there = output is not None and output.size == entry.output_size
             current = is_current(entry.recipe, self._settings)
             # one that was written since, perhaps with these settings, is asked itself: by a worker
             kept = output is not None and there and output.mtime_ns <= (entry.ended or 0.0) * 1e9
-            if not there or not (current or kept):
+            left_alone = self._wanted.leaves(found.mtime_ns)
+            if not left_alone and (not there or not (current or kept)):
                 self._take_up(path, found, live=False)
             kept = kept and not current
         self.kept.answered(path, kept=kept)
@@ -104,7 +159,10 @@ class Arrivals:
             self.kept.tell(self._folders.paths)
 
     def vanished(self, path: Path) -> None:
-        """Take note that a frame is not there: if it is to settle, its thread tells in time."""
+        """Take note that the file of a frame that had ended is not there; of one that settles its thread tells."""
+        entry = self.ledger.get(path)
+        if entry is not None and entry.ended is not None and entry.state != "gone":
+            self.ledger.vanished(path)
 
     def returned(self, path: Path, *, live: bool) -> None:
         """Let a frame settle again that changed while a worker read it."""
@@ -118,9 +176,18 @@ class Arrivals:
             self._folders.look_at(path)
 
     def scanned(self, folder: Path) -> None:
-        """Take note that all frames of a folder were told."""
+        """Tell of a folder's first scan how many frames wait, and how much room their outputs take."""
         self.kept.scanned(folder, self._folders.paths)
         self.kept.tell(self._folders.paths)
+        if folder in self._scanned:
+            return
+        self._scanned.add(folder)
+        count = self._counts.pop(folder, _Count())
+        if count.waiting or count.left_alone:
+            gib = round(FIRST_GUESS * count.size / 2**30, 1)
+            left = {"left_alone": count.left_alone} if self._wanted != ALL else {}
+            facts = {"waiting": count.waiting, "outputs_gib_at_most": gib, **left}
+            self._report.log("watch.scanned", folder=str(folder), **facts)
 
     def decided(self, verdict: Verdict) -> None:
         """Record what has become clear of a frame that settled."""
@@ -147,6 +214,21 @@ class Arrivals:
             self._report.frame("frame.seen", path, size=found.size)
         self._let_settle(path)
 
+    def _count(self, path: Path, found: Look) -> None:
+        count = self._counts[root_of(path, self._folders.paths)]
+        count.waiting += 1
+        count.size += found.size
+
+    def _is_left_alone(self, path: Path, found: Look, *, careful: bool) -> bool:
+        """Whether a frame was there before and was not to be taken up; if it changes it is another frame."""
+        root = root_of(path, self._folders.paths)
+        first = careful and root not in self._scanned
+        if self._wanted.new_only and first and found.mtime_ns < self._began_ns:
+            self._left_alone[path] = found
+        old = found.mtime_ns < self._wanted.since_ns or self._left_alone.get(path) == found
+        self._counts[root].left_alone += old and first
+        return old
+
     def _let_settle(self, path: Path) -> None:
         self._settling.add(path)
         self._folders.settle(path)
@@ -160,11 +242,11 @@ class Arrivals:
             self._folders.clear_away(folder, output_root(output, root))
 
     def _dealt_with(self, entry: Entry, found: Look, *, careful: bool) -> bool:
-        if found != (entry.size, entry.mtime_ns) or entry.state in {"seen", "gone"}:
+        if found != (entry.size, entry.mtime_ns) or entry.state in {"asked", "seen", "gone"}:
             return False
         if entry.state == "failed" and not entry.final:
             return not careful  # a disk or share that was away may be back
-        if entry.state == "written" and entry.output is not None and (careful or self._may_be_kept(entry)):
+        if entry.has_output and entry.output is not None and (careful or self._may_be_kept(entry)):
             # outputs may be moved away while we run; at a start they must be there
             self.kept.asked(entry.path)
             self._folders.look_for_output(entry.path, found, entry.output)

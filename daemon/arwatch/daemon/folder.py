@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from arwatch.daemon import lease
 from arwatch.daemon.place import Place, Present, _ignore
+from arwatch.daemon.replaced import Replaced
 from arwatch.daemon.settle import Settling
 from arwatch.daemon.watch import Observation, limit_reached
 from arwatch.errors import ArwatchError
 from arwatch.formats import needed_length
 from arwatch.formats.names import is_frame
 from arwatch.output.publish import remove_stale
-from arwatch.platform.fs import look, scan_in_steps
+from arwatch.platform.fs import Below, count_below_in_steps, is_absent, look, scan_in_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,11 +41,13 @@ class Sighted:
     look: Look
     careful: bool
     """Seen in the first scan since the folder is there: what earlier runs did with the frame is to be checked."""
+    replaced: bool = False
+    """Another file took its name, though size and time are the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vanished:
-    """A frame that an event told of is not there (any more)."""
+    """A file that was there is not there any more: it was removed, or moved away."""
 
     path: Path
 
@@ -55,6 +58,19 @@ class Scanned:
 
     folder: Path
     careful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatched:
+    """Frames lie in subfolders that are not watched."""
+
+    folder: Path
+    below: Below
+
+    def facts(self) -> dict[str, object]:
+        """Give what the event tells."""
+        reason = f"{self.below} are not watched: --recursive or [watch] recursive = true"
+        return {"folder": str(self.folder), "frames": self.below.frames, "reason": reason}
 
 
 class WatchedFolder(Place):
@@ -69,8 +85,8 @@ class WatchedFolder(Place):
     suffix : str
         Of arwatch's own outputs, which never are frames.
     post : callable
-        Takes what the loop should know: `Present`, `Missing`, `Sighted`, `Vanished`, `Scanned`, verdicts of
-        `Settling`.
+        Takes what the loop should know: `Present`, `Missing`, `Sighted`, `Vanished`, `Scanned`, `Unwatched`,
+        verdicts of `Settling`.
     holder : int
         The daemon's process id, which the lease names.
     """
@@ -82,10 +98,13 @@ class WatchedFolder(Place):
         self._settings = settings
         self._suffix = suffix
         self._settling = Settling(settings.settle_s, settings.give_up_s, look, _needed_length)
+        self._replaced = Replaced()
         self._noticed: set[Path] = set()
         self._observation: Observation | None = None
         self._scan: Iterator[tuple[Path, Look] | None] | None = None
         self._scan_due = 0.0
+        self._count: Iterator[Below] | None = None
+        self._below: Below | None = None
         self._careful = True
         self._lease_due = 0.0
         self._doubt = False
@@ -127,10 +146,11 @@ class WatchedFolder(Place):
         if self._scan is None and time.monotonic() >= self._scan_due:
             self._begin_scan()
         self._go_on_scanning()
+        self._go_on_counting()
         self._go_on_settling()
 
     def _nap(self, now: float) -> float:
-        if self._noticed or self._scan is not None:
+        if self._noticed or self._scan is not None or self._count is not None:
             return 0.0
         naps = [super()._nap(now)]
         if self._identity is not None:
@@ -186,7 +206,7 @@ class WatchedFolder(Place):
         if self._observation is not None:
             self._observation.stop()
             self._observation = None
-        self._scan = None
+        self._scan = self._count = None
         super()._lose(why, leased=leased)
 
     def _observe(self) -> Observation:
@@ -214,11 +234,11 @@ class WatchedFolder(Place):
     # -- scans and settling ------------------------------------------------------------------------------------
 
     def _look_at(self, path: Path) -> None:
-        found = look(path)
-        if found is None:
+        known = self._replaced.knows(path)
+        if (found := self._replaced.look(path)) is not None:
+            self._post(Sighted(path, found, careful=False, replaced=self._replaced.take(path)))
+        elif known and is_absent(path):
             self._post(Vanished(path))
-        else:
-            self._post(Sighted(path, found, careful=False))
 
     def _scan_soon(self, *, careful: bool) -> None:
         self._careful = self._careful or careful
@@ -234,7 +254,9 @@ class WatchedFolder(Place):
             if self._identity is None:
                 return
         self._scan_due = time.monotonic() + self._settings.rescan_s
-        self._scan = scan_in_steps(self.path, self._is_frame, recursive=self._settings.recursive)
+        self._replaced.begin_scan()
+        recursive = self._settings.recursive
+        self._scan = scan_in_steps(self.path, self._is_frame, recursive=recursive, look=self._replaced.look)
         self._scan_is_careful, self._careful = self._careful, False
 
     def _go_on_scanning(self) -> None:
@@ -244,11 +266,28 @@ class WatchedFolder(Place):
                 found = next(self._scan)
             except StopIteration:
                 self._scan = None
+                self._replaced.end_scan()
                 self._post(Scanned(self.path, self._scan_is_careful))
+                if not self._settings.recursive and self._below is None:
+                    self._count = count_below_in_steps(self.path, self._is_frame)
                 return
             self._answered()
             if found is not None:
-                self._post(Sighted(*found, careful=self._scan_is_careful))
+                replaced = self._replaced.take(found[0])
+                self._post(Sighted(*found, careful=self._scan_is_careful, replaced=replaced))
+
+    def _go_on_counting(self) -> None:
+        """Find out, once, whether frames lie in subfolders that are not watched."""
+        for _ in range(STEPS if self._count is not None else 0):
+            assert self._count is not None  # noqa: S101 -- for the type checker
+            try:
+                self._below = next(self._count)
+            except StopIteration:
+                self._count, self._below = None, self._below or Below()
+                if self._below.frames:
+                    self._post(Unwatched(self.path, self._below))
+                return
+            self._answered()
 
     def _go_on_settling(self) -> None:
         for _, verdict in zip(range(STEPS), self._settling.advance(time.monotonic()), strict=False):

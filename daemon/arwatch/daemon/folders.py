@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arwatch.daemon.folder import Scanned, Sighted, Vanished
+from arwatch.daemon.folder import Scanned, Sighted, Unwatched, Vanished
 from arwatch.daemon.lease import LeaseError
 from arwatch.daemon.looker import STATE_S, Ask, EventsLost, Leave, LookAt, Looker, ObserverDied, Order, State
 from arwatch.daemon.place import Broke, Missing, OutputFound, Present, Writable
@@ -17,6 +17,7 @@ from arwatch.daemon.settle import Gone, Refused, Waiting
 from arwatch.model.job import Source
 from arwatch.output.naming import output_root, root_of
 from arwatch.telling.text import shorten
+from arwatch.work.room import UNKNOWN, Free
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,8 +36,6 @@ HELD_S = 0.5
 """How long the end waits for the process that looks where a file system holds it."""
 LOOK_ANEW_S = 0.2
 """How soon it is tried again to replace the process that looks."""
-NOT_ASKED_YET = 1 << 62
-"""Bytes that are free where nobody has asked yet: the attempt to write tells."""
 SLICE_S = 0.2
 """How long news are taken up in one go."""
 
@@ -145,10 +144,10 @@ class Folders:
         kinds = {"missing": missing, "does not answer": silent, "not writable": blocked}
         return [f"{kind}: {_named(folders)}" for kind, folders in kinds.items() if folders]
 
-    def free(self, folder: Path) -> int:
-        """Bytes that could still be written to a folder when that was last asked."""
+    def free(self, folder: Path) -> Free:
+        """What could still be written to a folder when that was last asked."""
         state = self._states.get(self._place_of(folder))
-        return state.free if state else NOT_ASKED_YET
+        return state.free if state else UNKNOWN
 
     def settle(self, path: Path) -> None:
         """Find out when a frame is complete."""
@@ -170,7 +169,8 @@ class Folders:
         """Take an output's bytes off the room that is known, until the disk is asked again."""
         place = self._place_of(output)
         if (state := self._states.get(place)) is not None:
-            self._states[place] = replace(state, free=state.free - size)
+            free = Free(state.free.bytes - size, state.free.files - 1)
+            self._states[place] = replace(state, free=free)
         self._order(Ask(place, "measure"))
 
     def scan_soon(self) -> None:
@@ -201,8 +201,8 @@ class Folders:
     def _of_frames(self, news: Any, arrivals: Arrivals) -> bool:
         """Hand news of frames on; gives whether they were."""
         match news:
-            case Sighted(path=path, look=look, careful=careful):
-                arrivals.sighted(path, look, careful=careful)
+            case Sighted(path=path, look=look, careful=careful, replaced=replaced):
+                arrivals.sighted(path, look, careful=careful, replaced=replaced)
             case Vanished(path=path):
                 arrivals.vanished(path)
             case OutputFound(path=path, look=look, output=output):
@@ -220,6 +220,8 @@ class Folders:
             case State():
                 self._states[news.folder] = news
                 self._note_silence(news, report)
+            case Unwatched():
+                report.log("watch.subfolders", **news.facts())
             case Present(folder=folder, how=how):
                 self._came(folder, how, report)
             case Missing(folder=folder, why=why):

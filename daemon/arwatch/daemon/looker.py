@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from arwatch.settings import Watch
+    from arwatch.work.room import Free
 
 STATE_S = 1.0
 """How often it is told how each folder is."""
@@ -70,8 +71,8 @@ class State:
     folder: Path
     silent_s: float
     """Seconds for which its file system has not answered; 0: nothing was asked."""
-    free: int
-    """Bytes that could still be written there when that was last asked."""
+    free: Free
+    """What could still be written there when that was last asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from arwatch.output.publish import remove_stale
 from arwatch.platform.access import why_not_writable
 from arwatch.platform.fs import belongs_on_a_disk_that_is_away, look, mount_point
-from arwatch.work.room import free_bytes
+from arwatch.work.room import UNKNOWN, free_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,14 +95,14 @@ class Place(threading.Thread):
 
     Attributes
     ----------
-    free : int
-        Bytes that could still be written there when it was last asked.
+    free : Free
+        What could still be written there when it was last asked.
     """
 
     def __init__(self, path: Path, post: Callable[[object], None]) -> None:
         super().__init__(name=f"arwatch-{path.name}"[:15], daemon=True)  # daemon: a hanging one holds up no exit
         self.path = path
-        self.free = 1 << 62
+        self.free = UNKNOWN
         self._hand_over = post
         self._tasks: deque[Callable[[], None]] = deque()
         self._something = threading.Condition()
@@ -236,7 +236,7 @@ class Place(threading.Thread):
             self._post(Missing(self.path, why, leased))
 
     def _measure(self) -> None:
-        self.free = free_bytes(self.path)
+        self.free = free_room(self.path)
 
     def _check_writable(self) -> None:
         """Tell whether outputs can be written here, when that changes."""

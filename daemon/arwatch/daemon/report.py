@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from arwatch.daemon.tonight import Tonight
 from arwatch.model.figures import line
 from arwatch.model.outcome import Failed, Skipped, Written
+from arwatch.platform.fs import NO_MORE_FILES
 from arwatch.work.happenings import Ended, Happening, Postponed, RoomAgain, RoomForecast, RoomLow
 from arwatch.work.pool import Lost
 
@@ -51,15 +52,24 @@ class Report:
                 self.frame("frame.retried", job.source.path, attempt=attempt, again_in_s=delay_s, reason=failure.reason)
             case Lost(reason=reason, job=lost):
                 self.log("worker.lost", frame=lost.source.path.name if lost else None, reason=reason)
-            case RoomLow(folder=folder, free=free, wanted=wanted):
-                reason = "frames are received but wait; make room and work goes on by itself"
-                self.log("disk.low", folder=str(folder), free_mib=free >> 20, wanted_mib=wanted >> 20, reason=reason)
+            case RoomLow():
+                self._room_low(happening)
             case RoomAgain(folder=folder, free=free):
                 self.log("disk.resumed", folder=str(folder), free_mib=free >> 20)
             case RoomForecast(folder=folder, free=free, hours_left=hours):
                 self.log("disk.forecast", folder=str(folder), free_mib=free >> 20, hours_left=hours)
             case _:  # a worker that is ready or compiles, a frame that settles again: the service acts on it
                 pass
+
+    def _room_low(self, low: RoomLow) -> None:
+        reason = "frames are received but wait; make room and work goes on by itself"
+        facts = {"free_mib": low.free.bytes >> 20, "wanted_mib": low.wanted.bytes >> 20}
+        if low.refused is not None:
+            reason, facts = f"{low.refused}; {reason}", {}  # what was free is not true any more
+        elif low.free.files < low.wanted.files:
+            reason = f"{NO_MORE_FILES}; {reason}"
+            facts = {"free_files": low.free.files, "wanted_files": low.wanted.files}
+        self.log("disk.low", folder=str(low.folder), **facts, reason=reason)
 
     def _ended(self, end: Ended, settle_s: float, waiting: int) -> None:
         path, outcome = end.job.source.path, end.outcome

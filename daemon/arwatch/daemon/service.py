@@ -6,7 +6,6 @@ import os
 import signal
 import sqlite3
 import time
-from collections import Counter
 from contextlib import ExitStack, suppress
 from functools import partial
 from multiprocessing.connection import wait
@@ -14,12 +13,15 @@ from typing import TYPE_CHECKING
 
 from arwatch import __version__
 from arwatch.daemon import lease, reloading
-from arwatch.daemon.arrivals import Arrivals
+from arwatch.daemon.arrivals import ALL, Arrivals, Wanted
 from arwatch.daemon.folders import Folders
 from arwatch.daemon.heartbeat import SPARE_S, TELL_S, Heartbeat, status
 from arwatch.daemon.report import Report
+from arwatch.daemon.retention import Retention
 from arwatch.daemon.tonight import Tonight
 from arwatch.errors import ArwatchError, SettingsError
+from arwatch.ledger.faults import DamagedLedgerError, is_passing
+from arwatch.ledger.history import History
 from arwatch.ledger.store import Ledger, set_aside
 from arwatch.model.outcome import Skipped, Written
 from arwatch.platform import machine, paths
@@ -57,14 +59,29 @@ class Service:
     log : Log
         Where events go.
     signals : Signals
-        What it is told.
+        What asks the daemon to end or to read its settings again; noted since before `settings` were read.
+    source : Path or None
+        The settings' file; None: they are the defaults.
+    wanted : Wanted
+        Which of the frames that are there already are left alone.
     """
 
-    def __init__(self, settings: Settings, reread: Callable[[], Settings], log: Log, signals: Signals) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        reread: Callable[[], Settings],
+        log: Log,
+        signals: Signals,
+        *,
+        source: Path | None = None,
+        wanted: Wanted = ALL,
+    ) -> None:
         self._settings = settings
+        self._source = str(source) if source else "none, defaults"
+        self._wanted = wanted
         self._state_in_use = settings.state
-        self._signals = signals
         self._reread = reread
+        self._signals = signals
         self._report = Report(log)
         self._on_terminal = os.isatty(2)  # if that is closed, SIGHUP means its end, else "read the settings again"
         self._stop_by: float | None = None
@@ -72,6 +89,7 @@ class Service:
         self._began = time.monotonic()
         self._heartbeat = Heartbeat(self._began)
         self._ledger_quiet_until = 0.0
+        self._retention = Retention()
         self.left_behind: list[str] = []
         """What the kernel has to end, since a file system does not answer: folders' threads, workers."""
 
@@ -84,10 +102,10 @@ class Service:
                     try:
                         self._turn()
                         self._sleep()
-                    except sqlite3.DatabaseError as error:
+                    except (DamagedLedgerError, sqlite3.Error) as error:
                         self._mend_ledger(error)
                 self._stop()
-            except (ArwatchError, OSError, sqlite3.DatabaseError) as error:
+            except (ArwatchError, OSError, sqlite3.Error) as error:
                 self._log("service.failed", reason=str(error))
                 return EX_TEMPFAIL if isinstance(error, lease.LeaseError) else EX_SOFTWARE
         return EX_OK
@@ -104,6 +122,7 @@ class Service:
             self._scheduler.close_roots(self._folders.closed_roots(), self._folders.stalled_roots())
             for happening in self._scheduler.dispatch():
                 self._happened(happening)
+            self._retention.apply(self._arrivals.ledger, self._settings.state.keep_days, time.monotonic())
         if self._ready:
             troubles, timeout_s = self._folders.troubles(), self._settings.workers.timeout_s
             self._heartbeat.renew(self._scheduler, self._report, troubles, timeout_s, time.monotonic())
@@ -160,14 +179,17 @@ class Service:
         self._folders.begin()
         roots = self._folders.paths
         ledger = self._open_ledger(roots)
-        ledger.reclaim()
         self._report.tonight = Tonight(partial(_counts, ledger))
+        for entry in list(ledger.entries("settled")) if self._wanted != ALL else ():
+            if self._wanted.leaves(entry.mtime_ns):
+                ledger.gone(entry.path)  # a later run without such a wish takes it up
         workers = self._settings.workers
         folders = [str(folder) for folder in roots]
         self._log(
             "service.started",
             version=__version__,
             folder=folders,
+            settings=self._source,
             workers=machine.worker_count(workers),
             pid=os.getpid(),
         )
@@ -183,11 +205,13 @@ class Service:
             clear_away=self._folders.clear_away,
         )
         opened.callback(self._scheduler.close)
-        self._arrivals = Arrivals(self._settings, self._folders, ledger, self._scheduler.given, self._report)
+        self._arrivals = Arrivals(
+            self._settings, self._folders, ledger, self._scheduler.given, self._report, wanted=self._wanted
+        )
 
     def _stop(self) -> None:
         waiting = None
-        with suppress(sqlite3.DatabaseError):  # the next start puts them back
+        with suppress(DamagedLedgerError, sqlite3.OperationalError):  # the next start puts them back
             self._scheduler.abandon()
             waiting = self._scheduler.waiting() + len(self._arrivals)
         self.left_behind = [*map(str, self._folders.close()), *self._scheduler.left_behind()]
@@ -254,22 +278,31 @@ class Service:
     def _open_ledger(self, roots: list[Path]) -> Ledger:
         folder = paths.state_folder(self._settings.state)
         try:
-            ledger = Ledger(folder, roots)
-        except sqlite3.DatabaseError as error:
+            with ExitStack() as opened:
+                ledger = Ledger(folder, roots)
+                opened.callback(ledger.close)
+                ledger.reclaim()
+                opened.pop_all()
+        except DamagedLedgerError as error:
             return self._new_ledger(folder, roots, error)
         if ledger.created:
             self._log("ledger.created", path=str(ledger.path))
         return ledger
 
-    def _new_ledger(self, folder: Path, roots: list[Path], error: sqlite3.DatabaseError) -> Ledger:
+    def _new_ledger(self, folder: Path, roots: list[Path], error: DamagedLedgerError) -> Ledger:
         """Begin a new one in place of one that is damaged."""
         kept = set_aside(folder)
         self._log("ledger.set_aside", reason=f"{error}; kept as {kept.name}, rebuilt from the folders")
         return Ledger(folder, roots)
 
-    def _mend_ledger(self, error: sqlite3.DatabaseError) -> None:
+    def _mend_ledger(self, error: DamagedLedgerError | sqlite3.Error) -> None:
         """Go on without the ledger's word: what it missed is found out by a scan."""
-        if isinstance(error, sqlite3.OperationalError):  # full disk, I/O error, locked
+        if isinstance(error, DamagedLedgerError):
+            folder = self._arrivals.ledger.path.parent  # not that of settings that were changed since
+            self._arrivals.ledger.close()
+            self._arrivals.ledger = self._new_ledger(folder, self._folders.paths, error)
+            self._scheduler.use(self._arrivals.ledger)
+        elif is_passing(error):  # full disk, I/O error, locked
             now = time.monotonic()
             if now >= self._ledger_quiet_until:
                 self._ledger_quiet_until = now + TELL_S
@@ -277,14 +310,13 @@ class Service:
             # a new start would find the same disk: nothing here hangs
             systemd.notify(WATCHDOG="1", STATUS=f"the ledger cannot be used: {error}")
             time.sleep(1.0)  # not to be woken: a burst of frames must not become a burst of attempts
-        else:
-            folder = self._arrivals.ledger.path.parent  # not that of settings that were changed since
-            self._arrivals.ledger.close()
-            self._arrivals.ledger = self._new_ledger(folder, self._folders.paths, error)
-            self._scheduler.use(self._arrivals.ledger)
+        else:  # a mistake in arwatch: the ledger is left as it is
+            raise error
         self._folders.scan_soon()
 
 
 def _counts(ledger: Ledger, since: float) -> Mapping[str, int]:
-    """Count the frames that ended since then, by state."""
-    return Counter(entry.state for entry in ledger.entries("written", "failed") if (entry.ended or 0.0) >= since)
+    """Count the frames that ended since then, by state; a ledger that cannot be asked keeps nothing from starting."""
+    with suppress(ArwatchError, sqlite3.Error), History(ledger.path.parent) as history:
+        return {str(state): count for state, count in history.counts(since).items()}
+    return {}

@@ -5,6 +5,7 @@ A new format is a folder beside `arw` that makes a `RawFormat`, and a line in `F
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, BinaryIO
 
 from arwatch.errors import ReadError
@@ -55,8 +56,31 @@ def needed_length(file: BinaryIO, size: int) -> int:
     return format_of(file.read(HEAD)).needed_length(file, size)
 
 
-def read(path: Path) -> Frame:
-    """Decode a raw file of any known format.
+def load(path: Path) -> bytes:
+    """Read a raw file into memory, once: whatever is done with the bytes, the file system can fail no more.
+
+    Raises
+    ------
+    NotRawError
+        It is no raw file; nothing but its beginning was read.
+    ReadError
+        The file system did not give the bytes.
+    FileNotFoundError
+        There is no such file (any more).
+    """
+    try:
+        with path.open("rb", buffering=0) as file:  # a buffer would make two more copies of the bytes
+            needed_length(file, os.fstat(file.fileno()).st_size)
+            file.seek(0)
+            return file.readall()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ReadError(f"the file could not be read: {error.strerror or error}") from error
+
+
+def decode(data: bytes) -> Frame:
+    """Decode the bytes of a raw file of any known format.
 
     Returns
     -------
@@ -66,15 +90,11 @@ def read(path: Path) -> Frame:
     Raises
     ------
     FrameError
-        The file is incomplete, damaged, not supported, no raw file at all, or could not be read.
-    FileNotFoundError
-        There is no such file (any more).
+        The file is incomplete, damaged, not supported or no raw file at all, or there is not enough memory.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ReadError(f"the file could not be read: {error.strerror or error}") from error
-    return format_of(head).read(path)
+    return format_of(data[:HEAD]).decode(data)
+
+
+def read(path: Path) -> Frame:
+    """Load and decode a raw file of any known format; raises what `load` and `decode` raise."""
+    return decode(load(path))

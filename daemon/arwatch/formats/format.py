@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from arwatch.model.frame import Frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawFormat:
-    """A kind of raw file. The daemon calls `sniff` and `needed_length`, workers call `sniff` and `read`."""
+    """A kind of raw file. The daemon calls `sniff` and `needed_length`, workers call `sniff` and `decode`."""
 
     name: str
     """Name for people, such as ARW."""
@@ -25,8 +24,8 @@ class RawFormat:
 
     Both lengths are in bytes. It raises a FrameError if the file can never become a frame. It loads no heavy
     library, because the daemon calls it for each file that stopped growing."""
-    read: Callable[[Path], Frame]
-    """Decodes one file; raises FrameError, or FileNotFoundError. It may load heavy libraries when it is called."""
+    decode: Callable[[bytes], Frame]
+    """Decodes a file's bytes; raises FrameError. It may load heavy libraries when it is called."""
 
 
 HEAD = 16

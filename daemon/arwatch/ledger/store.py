@@ -1,80 +1,41 @@
-"""What became of every frame: one SQLite table in the state folder, one transaction a step; also the queue."""
+"""The daemon's side of the ledger: a queue of frames to work on, and a history of what became of them.
+
+One SQLite file in the state folder, one transaction a step. The tables and a drawing of a frame's states are in
+`schema`, reading for other processes is in `history`.
+"""
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sqlite3
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
-from arwatch.errors import ArwatchError, FailureCode, Fate
+from arwatch import __version__
+from arwatch.errors import Fate
+from arwatch.ledger import migrations, schema
+from arwatch.ledger.columns import columns_of_figures, key_of
+from arwatch.ledger.database import COMPANIONS, NAME, Database
+from arwatch.ledger.faults import DamagedLedgerError, LedgerError, is_passing
+from arwatch.ledger.queue import COLUMNS, Queue, encodable
+from arwatch.ledger.records import ENDED_ENTRY, Entry, State, read_ended_entry, read_entry
+from arwatch.ledger.schema import NEWEST
 from arwatch.model.figures import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from arwatch.errors import FailureCode
     from arwatch.model.job import Look
 
-NAME = "ledger.sqlite"
-VERSION = 1
-PATIENCE_S = 10.0
-"""How long another process may hold the ledger."""
-LONGEST_DELAY_S = 600.0
-"""A retry that is further ahead than this was set by a clock that has been set back since: it waits no longer."""
-State: TypeAlias = Literal["seen", "settled", "working", "written", "failed", "gone"]
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS frames (
-    path BLOB PRIMARY KEY,              -- as the file system has it: any bytes
-    state TEXT NOT NULL,                -- seen, settled, working, written, failed, gone
-    size INTEGER, mtime_ns INTEGER,     -- of the source when it was last looked at
-    recipe TEXT,                        -- digest of the settings that shaped the output
-    live INTEGER NOT NULL DEFAULT 0,    -- 1: arrived while we watched, goes before the backlog
-    attempts INTEGER NOT NULL DEFAULT 0,
-    not_before REAL NOT NULL DEFAULT 0, -- a retried frame waits until then
-    seen REAL, settled REAL, started REAL, ended REAL,  -- seconds since 1970
-    code TEXT, reason TEXT, final INTEGER,              -- of the last failure
-    output BLOB, output_size INTEGER, facts TEXT        -- of the output; facts as JSON
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS queue ON frames (live DESC, mtime_ns, path) WHERE state = 'settled';
-CREATE INDEX IF NOT EXISTS retries ON frames (not_before) WHERE state = 'settled' AND not_before > 0;
-CREATE INDEX IF NOT EXISTS states ON frames (state);
-CREATE INDEX IF NOT EXISTS outputs ON frames (output) WHERE output IS NOT NULL;
-"""
+__all__ = ["NAME", "DamagedLedgerError", "Entry", "Ledger", "LedgerError", "State", "set_aside"]
+
+DAY_S = 86400.0
 
 
-class LedgerError(ArwatchError):
-    """The ledger cannot be read or written."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A frame's row."""
-
-    path: Path
-    state: State
-    size: int | None
-    mtime_ns: int | None
-    recipe: str | None
-    live: bool
-    attempts: int
-    seen: float
-    settled: float | None
-    started: float | None
-    ended: float | None
-    code: str | None
-    reason: str | None
-    final: bool
-    output: Path | None
-    output_size: int | None
-    figures: Figures
-
-
-class Ledger:
-    """The frames' lives. Not for several threads.
+class Ledger(Queue):
+    """The frames' lives: a queue, and the history of what has left it. Not for several threads.
 
     Parameters
     ----------
@@ -88,113 +49,48 @@ class Ledger:
     Raises
     ------
     LedgerError
-        The folder or file cannot be used, or is a symbolic link.
-    sqlite3.DatabaseError
-        The file is no database, or a damaged one (see `set_aside`).
+        The folder or file cannot be used, is a symbolic link, or was written by a later version.
+    DamagedLedgerError
+        The file is no ledger, or a damaged one (see `set_aside`). All methods raise it where they meet damage.
     """
 
     def __init__(self, folder: Path | None, roots: Sequence[Path] = (), clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self.watch(roots)
         if folder is None:
-            self.path, self.created = Path(":memory:"), True
-            self._db = sqlite3.connect(":memory:", isolation_level=None)
-            self._db.executescript(SCHEMA)
-            return
-        self.path = folder / NAME
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-        except OSError as error:
-            raise LedgerError(f"{folder}: the state folder cannot be made: {error.strerror}") from error
-        if self.path.is_symlink():
-            raise LedgerError(f"{self.path}: is a symbolic link; the ledger must be a file of its own")
-        self.created = not self.path.exists()
-        try:
-            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=PATIENCE_S)
-        except sqlite3.OperationalError as error:
-            raise LedgerError(f"{self.path}: cannot be opened: {error}; is the state folder writable?") from error
-        try:
-            self._prepare()
-        except sqlite3.OperationalError as error:  # locked, full disk, no permission: it may be sound
-            self._db.close()
-            raise LedgerError(f"{self.path}: cannot be written: {error}; is the state folder writable?") from error
-        except BaseException:
-            self._db.close()
-            raise
-
-    def _prepare(self) -> None:
-        self._switch_to_wal()
-        # a power cut may cost the last steps, never the ledger; the outputs themselves say what was done
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version not in {0, VERSION}:
-            raise sqlite3.DatabaseError(f"ledger of another version ({version})")
-        self._db.executescript(SCHEMA)
-        self._db.execute(f"PRAGMA user_version = {VERSION}")
-        if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise sqlite3.DatabaseError("the ledger is damaged")
-
-    def _switch_to_wal(self) -> None:
-        """SQLite does not wait here for another process that opens the same new file (sqlite.org/wal.html)."""
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
+            self.path = Path(":memory:")
+            db = Database(sqlite3.connect(":memory:", isolation_level=None), self.path)
+            self.created = migrations.bring_up_to_date(db, clock())
+        else:
+            self.path = folder / NAME
             try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
+                db, self.created = _open(self.path, clock())
+            except sqlite3.Error as error:
+                if not is_passing(error):
                     raise
-                time.sleep(0.02)
-            else:
-                return
-
-    def close(self) -> None:
-        """Close the database."""
-        self._db.close()
-
-    def watch(self, roots: Sequence[Path]) -> None:
-        """Limit the queue to frames below these folders."""
-        self._mine, self._ends = _below(roots)
-
-    def reclaim(self) -> int:
-        """Put back what was in work when a daemon ended without a word; gives the number of these frames."""
-        self._db.execute(f"UPDATE frames SET state = 'gone' WHERE state = 'seen' AND ({self._mine})", self._ends)
-        return self._db.execute(
-            f"UPDATE frames SET state = 'settled', not_before = 0 WHERE state = 'working' AND ({self._mine})",
-            self._ends,
-        ).rowcount
+                raise LedgerError(f"{self.path}: cannot be used: {error}; is the state folder writable?") from error
+        super().__init__(db, roots, clock)
 
     def get(self, path: Path) -> Entry | None:
-        """Give a frame's row."""
-        row = self._db.execute(f"SELECT {COLUMNS} FROM frames WHERE path = ?", (_key(path),)).fetchone()
-        return _entry(row) if row else None
+        """Give what a frame's state is now; None: the frame is not known."""
+        key = (key_of(path),)
+        if row := self._db.row(f"SELECT {COLUMNS} FROM queue WHERE path = ?", key):
+            return read_entry(row)
+        row = self._db.row(f"SELECT {_ENDED} FROM history WHERE path = ? ORDER BY number DESC LIMIT 1", key)
+        entry = read_ended_entry(row) if row else None
+        if entry and entry.path != path:
+            raise DamagedLedgerError(f"{self.path} is damaged: it has one frame under the name of another")
+        return entry
 
     def entries(self, *states: State) -> Iterator[Entry]:
-        """Give the rows in these states (none: all), by path."""
-        marks = ",".join("?" * len(states))
-        where = f"WHERE state IN ({marks})" if states else ""
-        for row in self._db.execute(f"SELECT {COLUMNS} FROM frames {where} ORDER BY path", states):
-            yield _entry(row)
-
-    def saw(self, path: Path, *, live: bool) -> None:
-        """Record that a new or changed frame was noticed."""
-        self._db.execute(
-            "INSERT INTO frames (path, state, live, seen) VALUES (?, 'seen', ?, ?) ON CONFLICT (path) DO UPDATE"
-            " SET state = 'seen', live = excluded.live, seen = excluded.seen, attempts = 0, not_before = 0,"
-            " settled = NULL, started = NULL, ended = NULL, code = NULL, reason = NULL, final = NULL",
-            (_key(path), live, self._clock()),
-        )
-
-    def settled(self, path: Path, look: Look) -> None:
-        """Record that all bytes are there: the frame is in the queue from now on."""
-        self._update(path, state="settled", size=look.size, mtime_ns=look.mtime_ns, settled=self._clock(), not_before=0)
-
-    def started(self, path: Path, output: Path, recipe: str) -> None:
-        """Record that a worker has the frame."""
-        self._db.execute(
-            "UPDATE frames SET state = 'working', started = ?, attempts = attempts + 1, output = ?, recipe = ?"
-            " WHERE path = ?",
-            (self._clock(), _key(output), recipe, _key(path)),
-        )
+        """Give the frames in these states (none: all): those in the queue, then those that have ended; by path."""
+        wanted = states or (*schema.QUEUED, *schema.ENDED)
+        marks = ",".join("?" * len(wanted))
+        if not set(wanted).isdisjoint(schema.QUEUED):
+            rows = self._db.rows(f"SELECT {COLUMNS} FROM queue WHERE state IN ({marks}) ORDER BY path", wanted)
+            yield from map(read_entry, rows)
+        if not set(wanted).isdisjoint(schema.ENDED):
+            where = f"state IN ({marks}) AND {NEWEST}"
+            rows = self._db.rows(f"SELECT {_ENDED} FROM history AS life WHERE {where} ORDER BY path", wanted)
+            yield from map(read_ended_entry, rows)
 
     def written(
         self,
@@ -202,133 +98,168 @@ class Ledger:
         output_size: int,
         figures: Figures,
         *,
+        skipped: bool = False,
         output: Path | None = None,
         recipe: str | None = None,
     ) -> None:
         """Record that the output exists, and what is known of the frame.
 
-        `output` and `recipe`: where it lies and what it was made with, if that is not what `started` was told.
+        Parameters
+        ----------
+        path : Path
+            The frame.
+        output_size : int
+            Bytes.
+        figures : Figures
+            Of this run, or out of the output's header.
+        skipped : bool
+            The output was there before.
+        output, recipe
+            Where it lies and what it was made with, if that is not what `started` was told.
         """
-        values: dict[str, object] = {"output": _key(output)} if output else {}
-        values |= {"recipe": recipe} if recipe else {}
-        self._update(
-            path,
-            state="written",
-            ended=self._clock(),
-            output_size=output_size,
-            facts=json.dumps(figures.known()),
-            code=None,
-            reason=None,
-            **values,
-        )
+        state: State = "skipped" if skipped else "written"
+        self._end(path, state, output_size=output_size, figures=figures, output=output, recipe=recipe)
 
     def failed(self, path: Path, look: Look | None, code: FailureCode, reason: str) -> None:
         """Record the end of a frame without output; taken up again when the file changes or on request."""
-        sizes = {"size": look.size, "mtime_ns": look.mtime_ns} if look else {}
-        text = reason.encode("utf-8", "backslashreplace").decode()
-        self._update(
-            path,
-            state="failed",
-            ended=self._clock(),
-            code=str(code),
-            reason=text,
-            final=code.fate is Fate.FINAL,
-            **sizes,
-        )
-
-    def put_back(self, path: Path, *, delay_s: float = 0.0, uncounted: bool = False) -> None:
-        """Put a frame that a worker had into the queue again; `uncounted`: the attempt was not the frame's fault."""
-        self._db.execute(
-            "UPDATE frames SET state = 'settled', not_before = ?, attempts = attempts - ? WHERE path = ?",
-            (self._clock() + delay_s if delay_s else 0.0, int(uncounted), _key(path)),
-        )
-
-    def forget(self, path: Path) -> None:
-        """Drop a frame's row: if it is still there, the next scan takes it up as new."""
-        self._db.execute("DELETE FROM frames WHERE path = ?", (_key(path),))
+        self._end(path, "failed", look=look, code=code, reason=reason)
 
     def gone(self, path: Path) -> None:
         """Record that the source is no longer there."""
-        self._update(path, state="gone", ended=self._clock())
+        self._end(path, "gone")
 
-    def next(self, roots: Sequence[Path] | None = None) -> Entry | None:
-        """Give the frame to work on now, of some folders or of all: live ones first, the oldest first among each."""
-        now = self._clock()
-        mine, ends = (self._mine, self._ends) if roots is None else _below(roots)
-        row = self._db.execute(
-            # the index is in the order asked for: the first row that fits ends the search
-            f"SELECT {COLUMNS} FROM frames INDEXED BY queue WHERE state = 'settled'"
-            f" AND not_before NOT BETWEEN ? AND ? AND ({mine}) ORDER BY live DESC, mtime_ns, path LIMIT 1",
-            (math.nextafter(now, math.inf), now + LONGEST_DELAY_S, *ends),
-        ).fetchone()
-        return _entry(row) if row else None
+    def vanished(self, path: Path) -> None:
+        """Record that the file of a frame that had ended was removed or moved away."""
+        self.ask_again(path)
+        self.gone(path)
 
-    def waiting(self) -> int:
-        """How many frames are in the queue."""
-        return int(
-            self._db.execute(
-                f"SELECT count(*) FROM frames WHERE state = 'settled' AND ({self._mine})",
-                self._ends,
-            ).fetchone()[0]
-        )
-
-    def next_retry_s(self) -> float | None:
-        """Seconds until a retried frame may go again; None: none waits for that."""
-        due = self._db.execute(
-            "SELECT min(not_before) FROM frames INDEXED BY retries"
-            f" WHERE state = 'settled' AND not_before > 0 AND ({self._mine})",
-            self._ends,
-        ).fetchone()[0]
-        return None if due is None else min(max(0.0, due - self._clock()), LONGEST_DELAY_S)
+    def had_gone(self, path: Path) -> bool:
+        """Whether the file that was under this path before had gone: what is there now is another frame."""
+        row = self._db.row("SELECT state FROM history WHERE path = ? ORDER BY number DESC LIMIT 1", (key_of(path),))
+        return row == ("gone",)
 
     def owners(self, output: Path) -> list[Path]:
         """Give the frames that an output was given to: several where one of them went and another one came."""
-        return [_path(key) for (key,) in self._db.execute("SELECT path FROM frames WHERE output = ?", (_key(output),))]
+        rows = self._db.rows(
+            "SELECT path FROM queue WHERE output = :output"
+            f" UNION ALL SELECT path FROM history AS life WHERE output = :output AND {NEWEST}",
+            {"output": key_of(output)},
+        )
+        return [Path(os.fsdecode(key)) for (key,) in rows]
 
-    def _update(self, path: Path, **values: object) -> None:
-        columns = ", ".join(f"{name} = ?" for name in values)
-        self._db.execute(f"UPDATE frames SET {columns} WHERE path = ?", (*values.values(), _key(path)))
+    def prune(self, keep_days: float, most: int = 500) -> int:
+        """Remove what was recorded more days ago than are to be kept (0: keep all).
+
+        The age of a record counts, not of its frame: an old frame that is found again is recorded anew, and remembered
+        as long as any other.
+
+        Parameters
+        ----------
+        keep_days : float
+            As in `[state] keep_days`.
+        most : int
+            Lives at most, so that a call is short.
+
+        Returns
+        -------
+        int
+            Lives removed; as many as `most`: there may be more.
+        """
+        if not keep_days:
+            return 0
+        before = self._clock() - keep_days * DAY_S
+        with self._db.transaction():
+            old = self._db.rows(
+                "SELECT number, path FROM history WHERE recorded < ? ORDER BY recorded LIMIT ?", (before, most)
+            )
+            for number, path in old:
+                self._db.run("DELETE FROM history WHERE number = ?", (number,))
+                self._db.run("DELETE FROM attempts WHERE path = ? AND recorded < ?", (path, before))
+        return len(old)
+
+    def _end(
+        self,
+        path: Path,
+        state: State,
+        *,
+        look: Look | None = None,
+        output_size: int | None = None,
+        figures: Figures | None = None,
+        output: Path | None = None,
+        recipe: str | None = None,
+        code: FailureCode | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Move a frame from the queue into the history."""
+        size, mtime_ns = look or (None, None)
+        values = columns_of_figures(figures or Figures()) | {
+            "path": key_of(path),
+            "state": state,
+            "size": size,
+            "mtime_ns": mtime_ns,
+            "output": output and key_of(output),
+            "output_size": output_size,
+            "recipe": recipe,
+            "code": code and str(code),
+            "reason": encodable(reason),
+            "final": code is not None and code.fate is Fate.FINAL,
+            "now": self._clock(),
+            "version": __version__,
+        }
+        with self._db.transaction():
+            self._end_attempt(path, "dropped" if state == "gone" else state, code, reason)
+            if self._db.run(_INTO_HISTORY, values):
+                self._db.run("DELETE FROM queue WHERE path = ?", (values["path"],))
+                self._check_that_it_is_found(values["path"])
+
+    def _check_that_it_is_found(self, key: bytes) -> None:
+        """Notice an index out of order: its frames would be taken for new at every scan, again and again."""
+        if self._db.row("SELECT max(number) = last_insert_rowid() FROM history WHERE path = ?", (key,)) != (1,):
+            raise DamagedLedgerError(f"{self.path} is damaged: a record is not found where it was put")
 
 
-COLUMNS = (
-    "path, state, size, mtime_ns, recipe, live, attempts, seen, settled, started, ended, code, reason, final,"
-    " output, output_size, facts"
-)
+def _open(path: Path, now: float) -> tuple[Database, bool]:
+    """Open the ledger's file, or make it; gives also whether it is new."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    except OSError as error:
+        raise LedgerError(f"{path.parent}: the state folder cannot be made: {error.strerror}") from error
+    if path.is_symlink():
+        raise LedgerError(f"{path}: is a symbolic link; the ledger must be a file of its own")
+    ended_uncleanly = _size(path.with_name(f"{NAME}-wal")) > 0
+    db = Database.for_writing(path)
+    try:
+        created = migrations.bring_up_to_date(db, now)
+        db.check(thorough=ended_uncleanly)
+    except BaseException:
+        db.close()
+        raise
+    return db, created
 
 
 def set_aside(folder: Path) -> Path:
-    """Rename an unreadable ledger and its companions; gives the new name of the main file."""
+    """Rename a damaged ledger and its companions; gives the new name of the main file."""
     stamp = time.strftime("%Y%m%dT%H%M%S")
     main = folder / NAME
-    for ending in ("", "-wal", "-shm"):
+    for ending in ("", *COMPANIONS):
         companion = main.with_name(main.name + ending)
         if companion.exists():
             companion.replace(main.with_name(f"ledger.{stamp}.unreadable{ending}"))
     return main.with_name(f"ledger.{stamp}.unreadable")
 
 
-def _below(roots: Sequence[Path]) -> tuple[str, list[bytes]]:
-    """Give the condition for a path to lie below one of these folders, and its values."""
-    keys = [_key(root).removesuffix(b"/") for root in roots]
-    # "0" follows "/" in ASCII: what lies between the two is below the folder
-    return " OR ".join("(path > ? AND path < ?)" for _ in keys) or "0", [k + end for k in keys for end in (b"/", b"0")]
+_ENDED = ", ".join(ENDED_ENTRY)
+_INTO_HISTORY = (
+    "INSERT INTO history (path, state, size, mtime_ns, taken, exposure_s, iso, figures, recipe, output, output_size,"
+    " code, reason, final, work_s, attempts, live, seen, settled, started, ended, recorded, version)"
+    " SELECT path, :state, ifnull(:size, size), ifnull(:mtime_ns, mtime_ns), :taken, :exposure_s, :iso, :figures,"
+    " ifnull(:recipe, recipe), ifnull(:output, output), :output_size, :code, :reason, :final, :work_s, attempts, live,"
+    " seen, settled, started, :now, :now, :version FROM queue WHERE path = :path"
+)
 
 
-def _key(path: Path) -> bytes:
-    return os.fsencode(path)
-
-
-def _path(key: bytes) -> Path:
-    return Path(os.fsdecode(key))
-
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    values = dict(zip(COLUMNS.replace(" ", "").split(","), row, strict=True))
-    values["path"] = _path(values["path"])
-    values["output"] = _path(values["output"]) if values["output"] else None
+def _size(path: Path) -> int:
     try:
-        values["figures"] = Figures.of(json.loads(values.pop("facts") or "{}"))
-    except ValueError as error:
-        raise sqlite3.DatabaseError(f"the ledger is damaged: {error}") from error
-    values["live"], values["final"] = bool(values["live"]), bool(values["final"])
-    return Entry(**values)
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -53,6 +53,8 @@ class Failed:
 
     code: FailureCode
     reason: str
+    evidence: str = ""
+    """The traceback of a mistake in arwatch, for a report."""
 
 
 Outcome: TypeAlias = Written | Skipped | Unsettled | Failed

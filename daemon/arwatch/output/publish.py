@@ -21,10 +21,12 @@ from typing import BinaryIO
 from arwatch.errors import NameTakenError, NoSpaceError, WriteError
 from arwatch.platform.access import explain
 from arwatch.platform.beneath import open_beneath, rename_new
+from arwatch.platform.fs import NO_MORE_FILES, files_left
 
 PREFIX, SUFFIX = ".arwatch-", ".tmp"
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REMOVALS = 20
 _NO_SYNC = {errno.EINVAL, errno.EOPNOTSUPP}  # network file systems that cannot sync a folder
 _NOT_STALE = {errno.EWOULDBLOCK, errno.ENOENT, errno.EACCES, errno.EPERM}  # in use, gone, or another user's
 
@@ -117,7 +119,15 @@ def _folder(path: Path, within: Path | None) -> Iterator[int]:
 
 def _explained(error: OSError, output: Path) -> WriteError:
     kind = NoSpaceError if error.errno in _FULL else WriteError
-    return kind(f"{output.name} could not be written to {output.parent}: {explain(error, output.parent)}")
+    why = NO_MORE_FILES if kind is NoSpaceError and _no_more_files(output.parent) else explain(error, output.parent)
+    return kind(f"{output.name} could not be written to {output.parent}: {why}")
+
+
+def _no_more_files(folder: Path) -> bool:
+    try:
+        return files_left(folder) == 0
+    except OSError:
+        return False
 
 
 def _rename_new(temporary: str, output: Path, folder: int) -> None:
@@ -147,7 +157,12 @@ def _locked(folder: int) -> tuple[str, BinaryIO]:
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     while True:
         name = f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
-        file = os.fdopen(os.open(name, flags, 0o666, dir_fd=folder), "w+b")
+        try:
+            descriptor = os.open(name, flags, 0o666, dir_fd=folder)
+        except OSError:
+            _remove(name, folder)  # a failing share may have made it all the same
+            raise
+        file = os.fdopen(descriptor, "w+b")
         try:
             if _lock(file) and _is_there(name, file, folder):
                 return name, file
@@ -180,13 +195,19 @@ def _is_there(name: str, file: BinaryIO, folder: int) -> bool:
 
 
 def _remove(name: str, folder: int) -> None:
-    """Remove a temporary file; where the disk refuses, the folder is cleared when something is written there again."""
-    try:
-        os.unlink(name, dir_fd=folder)
-    except FileNotFoundError:
-        pass
-    except OSError:
-        _cleared.clear()
+    """Remove a temporary file, if it is there; a disk that fails now and then is asked more than once.
+
+    Where it refuses, the folder is cleared when something is written there again.
+    """
+    for _ in range(_REMOVALS):
+        try:
+            os.unlink(name, dir_fd=folder)
+        except FileNotFoundError:
+            return
+        except OSError:
+            continue
+        return
+    _cleared.clear()
 
 
 def _clear_once(folder: int) -> None:

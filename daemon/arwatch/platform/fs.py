@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from arwatch.model.job import Look
 
@@ -16,19 +18,68 @@ if TYPE_CHECKING:
 LATEST_NS = 2**63 - 1
 """Nanoseconds since 1970 to the year 2262: later times, as broken file systems give, do not fit into the ledger."""
 
+NO_MORE_FILES = "the file system can hold no more files, whatever their size (df -i): remove some"
+
+
+def files_left(folder: Path) -> int | None:
+    """How many more files this user can make on a folder's file system; None where it does not count them.
+
+    FAT and btrfs, for example, do not, and say that they can hold none at all.
+
+    Raises
+    ------
+    OSError
+    """
+    found = os.statvfs(folder)
+    return found.f_favail if found.f_files else None
+
+
+class Marks(NamedTuple):
+    """What tells a file from another one that took its name."""
+
+    inode: int
+    changed_ns: int
+    """When name, mode or content last changed (ctime), nanoseconds since 1970."""
+
+    def is_another_file(self, before: Marks) -> bool:
+        """Whether another file has taken the name.
+
+        A changed mode or one more hard link changes the time only; FAT and some FUSE file systems give a file another
+        inode number each time that it is looked up.
+        """
+        return self.inode != before.inode and self.changed_ns != before.changed_ns
+
 
 def look(path: Path) -> Look | None:
     """Return size and modification time of a regular file; None if there is none, or it cannot be looked at.
 
     Times before 1678 or after 2262 are replaced by these limits.
     """
+    found = look_closely(path)
+    return None if found is None else found[0]
+
+
+def look_closely(path: Path) -> tuple[Look, Marks] | None:
+    """Look at a file as `look` does, and tell what it can be known again by."""
     try:
         found = path.stat()
     except (OSError, ValueError):
         return None
     if not stat.S_ISREG(found.st_mode):
         return None
-    return Look(found.st_size, max(-LATEST_NS, min(found.st_mtime_ns, LATEST_NS)))
+    seen = Look(found.st_size, max(-LATEST_NS, min(found.st_mtime_ns, LATEST_NS)))
+    return seen, Marks(found.st_ino, found.st_ctime_ns)
+
+
+def is_absent(path: Path) -> bool:
+    """Whether there surely is nothing under this name; a disk that fails or is away says nothing about its files."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return path.parent.is_dir()
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def scan(folder: Path, wanted: Callable[[str], bool], *, recursive: bool) -> Iterator[tuple[Path, Look]]:
@@ -52,7 +103,7 @@ def scan(folder: Path, wanted: Callable[[str], bool], *, recursive: bool) -> Ite
 
 
 def scan_in_steps(
-    folder: Path, wanted: Callable[[str], bool], *, recursive: bool
+    folder: Path, wanted: Callable[[str], bool], *, recursive: bool, look: Callable[[Path], Look | None] = look
 ) -> Iterator[tuple[Path, Look] | None]:
     """Scan as `scan` does, but give None after each file that is looked at: on a slow share each takes its time."""
     folders = [folder]
@@ -73,6 +124,55 @@ def scan_in_steps(
         for mtime_ns, name, size in sorted(found):
             yield place / name, Look(size, mtime_ns)
         folders += [place / name for name in sorted(below, reverse=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """What lies in the subfolders of a folder."""
+
+    frames: int = 0
+    folders: int = 0
+    """Subfolders that hold some."""
+    whole: bool = True
+    """Whether all was counted; there may be more else."""
+
+    def __str__(self) -> str:
+        """Say it, as in `12 frames in 2 subfolders`."""
+        frames = "1 frame" if self.frames == 1 else f"{self.frames} frames"
+        folders = "1 subfolder" if self.folders == 1 else f"{self.folders} subfolders"
+        return f"{'' if self.whole else 'at least '}{frames} in {folders}"
+
+
+MOST_ENTRIES = 100_000
+"""So many files are counted in subfolders: who has more has been told enough."""
+
+
+def count_below(folder: Path, wanted: Callable[[str], bool]) -> Below:
+    """Count the wanted files in the subfolders of a folder."""
+    below = Below()
+    for below in count_below_in_steps(folder, wanted):  # noqa: B007 -- the last one counts
+        pass
+    return below
+
+
+def count_below_in_steps(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Below]:
+    """Count as `count_below` does, by names alone; give what is known so far after each file or folder."""
+    folders, below, seen = [folder], Below(), 0
+    while folders:
+        place = folders.pop()
+        frames_here = 0
+        with suppress(OSError), os.scandir(place) as entries:  # it vanished, or may not be read
+            for entry in entries:
+                seen += 1
+                if seen > MOST_ENTRIES:
+                    yield replace(below, whole=False)
+                    return
+                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+                    folders.append(place / entry.name)
+                elif place != folder and wanted(entry.name):
+                    frames_here += 1
+                    below = replace(below, frames=below.frames + 1, folders=below.folders + (frames_here == 1))
+                yield below
 
 
 def mount_point(path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,27 @@ def cache_folder() -> Path:
     if given := os.environ.get("NUMBA_CACHE_DIR"):
         return Path(given)
     return _folder_of("CACHE_DIRECTORY", "XDG_CACHE_HOME", ".cache")
+
+
+def user_name() -> str:
+    """Name of the account that this process runs as; its number where it has no name."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder that only this user can look into, where it is missing; gives it.
+
+    Raises
+    ------
+    OSError
+        It cannot be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
 
 
 def _folder_of(systemd: str, xdg: str, default: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,6 @@ from arwatch.model.figures import Figures
 from arwatch.model.times import start_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from arwatch.model.frame import Frame
     from arwatch.model.job import Job
 
@@ -28,15 +25,15 @@ class Decoded:
     """What EXIF tells."""
 
 
-def decode(job: Job, digest: str) -> Decoded:
-    """Read a job's file, whose SHA-256 is `digest`.
+def decode(job: Job, data: bytes, digest: str) -> Decoded:
+    """Decode the bytes of a job's file, whose SHA-256 is `digest`.
 
     Raises
     ------
-    FrameError, OSError, MemoryError
-        It cannot be decoded, or not be read.
+    FrameError, MemoryError
+        They cannot be decoded.
     """
-    frame = formats.read(job.source.path)
+    frame = formats.decode(data)
     exposure = frame.exposure
     taken = start_of(exposure, job.settings.camera)
     figures = Figures(
@@ -45,9 +42,3 @@ def decode(job: Job, digest: str) -> Decoded:
         iso=exposure.iso,
     )
     return Decoded(frame=frame, sha256=digest, figures=figures)
-
-
-def sha256(path: Path) -> str:
-    """Digest of a file's bytes, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

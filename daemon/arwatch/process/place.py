@@ -36,7 +36,12 @@ def made_before(job: Job, fingerprint: str = "") -> Skipped | None:
     found = [
         (place.path, place.made)
         for place in _places(job, fingerprint)
-        if place.made and (place.is_of_content(fingerprint) if fingerprint else place.is_of_file(real, look))
+        if place.made
+        and (
+            place.is_of_content(fingerprint)
+            if fingerprint
+            else place.is_of_file(real, look) and not _changed_since(place.path, real)
+        )
     ]
     for path, made in found:
         if is_current(made.recipe, job.settings):
@@ -76,6 +81,17 @@ def target_of(job: Job, fingerprint: str, taken: str | None) -> Target:
 def _places(job: Job, fingerprint: str) -> list[Place]:
     names = output_names(job.source.path, job.settings.output, real=_real(job), fingerprint=fingerprint)
     return [ask(path) for path in dict.fromkeys([job.output, *(job.output.parent / name for name in names)])]
+
+
+def _changed_since(output: Path, source: Path) -> bool:
+    """Whether something was done to the source after the output was written: then only its content tells what it is.
+
+    Another file may have its name, size and time by now; or its mode was changed, which costs one reading.
+    """
+    try:
+        return source.stat().st_ctime_ns > output.stat().st_mtime_ns
+    except OSError:
+        return True
 
 
 def _real(job: Job) -> Path:

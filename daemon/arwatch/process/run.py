@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import time
+import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from arwatch import formats
 from arwatch.errors import FailureCode, FrameError, NameTakenError
 from arwatch.model.figures import Figures
 from arwatch.model.outcome import Failed, Outcome, Unsettled, Written
-from arwatch.platform.fs import look
-from arwatch.process.decode import decode, sha256
+from arwatch.platform.fs import look, look_closely
+from arwatch.process.decode import decode
 from arwatch.process.place import made_before, target_of
 from arwatch.process.stages import is_current
 from arwatch.process.subtract import subtract
@@ -38,21 +41,26 @@ def process(job: Job) -> Outcome:
             return Unsettled(reason="the file changed or vanished while it was read")
         return _failed(error)
     except Exception as error:
-        return Failed(code=FailureCode.INTERNAL, reason=f"internal error, please report it: {error!r}")
+        reason = f"internal error, please report it: {error!r}"
+        return Failed(code=FailureCode.INTERNAL, reason=reason, evidence=traceback.format_exc())
 
 
 def _run_stages(job: Job) -> Outcome:
-    if not _unchanged(job.source):
+    before = look_closely(job.source.path)
+    if before is None or before[0] != job.source.look:
         return Unsettled(reason="the file changed before it was read")
     if (done := made_before(job)) is not None:
         return done
     clock = _Stopwatch()
-    digest = sha256(job.source.path)
+    data = formats.load(job.source.path)
+    digest = hashlib.sha256(data).hexdigest()
     fingerprint = digest[:FINGERPRINT]
     if (done := made_before(job, fingerprint)) is not None:
         return done
-    decoded = decode(job, digest)
-    if not _unchanged(job.source):
+    decoded = decode(job, data, digest)
+    del data  # a frame's size of memory, which the next stages need
+    after = look_closely(job.source.path)
+    if after is None or after[0] != before[0] or after[1].is_another_file(before[1]):
         return Unsettled(reason="the file changed while it was read")
     decode_s = clock.lap()
     subtracted = subtract(decoded.frame, job)
@@ -69,8 +77,8 @@ def _run_stages(job: Job) -> Outcome:
         else:
             break
     figures = replace(figures, decode_s=decode_s, subtract_s=subtract_s, write_s=clock.lap())
-    before = target.replaces
-    renewed = before is not None and before.fingerprint == fingerprint and not is_current(before.recipe, job.settings)
+    old = target.replaces
+    renewed = old is not None and old.fingerprint == fingerprint and not is_current(old.recipe, job.settings)
     return Written(output=target.path, size=size, figures=figures, renewed=renewed, left_alone=target.left_alone)
 
 

@@ -1,5 +1,6 @@
 """The settings: one frozen value, read from a TOML file; every wrong key is named at once."""
 
+from arwatch.settings.files import find
 from arwatch.settings.load import load
 from arwatch.settings.model import (
     Background,
@@ -35,5 +36,6 @@ __all__ = [
     "Telescope",
     "Watch",
     "Workers",
+    "find",
     "load",
 ]

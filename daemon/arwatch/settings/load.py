@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import tomli
 from pydantic import ValidationError
 
 from arwatch.errors import SettingsError
 from arwatch.settings.explain import explain
 from arwatch.settings.model import Settings
+from arwatch.settings.slips import read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,20 +21,29 @@ def load(path: Path | None) -> Settings:
     Raises
     ------
     SettingsError
-        Naming every wrong key with what was expected.
+        Naming everything that is wrong: each with its line, and with what was expected.
     """
     if path is None:
         return Settings()
+    text = _text(path)
+    reading = read(text)
+    wrong = list(reading.slips)
+    settings = Settings()
     try:
-        table = tomli.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise SettingsError(f"{path}: cannot be read: {reason}") from error
-    except (ValueError, RecursionError) as error:  # also numbers and tables that Python has no room for
-        raise SettingsError(f"{path}: is not valid TOML: {error}") from error
-    try:
-        return Settings.model_validate(table)
+        settings = Settings.model_validate(reading.table)
     except ValidationError as error:
-        wrong = "\n".join(f"  {explain(item)}" for item in error.errors())
-        many = "1 setting" if error.error_count() == 1 else f"{error.error_count()} settings"
-        raise SettingsError(f"{path}: {many} cannot be used:\n{wrong}") from error
+        wrong += [explain(item, text) for item in error.errors()]
+    if wrong:
+        many = "1 setting" if len(wrong) == 1 else f"{len(wrong)} settings"
+        told = "\n".join(f"  line {line}: {what}" if line else f"  {what}" for line, what in sorted(wrong))
+        raise SettingsError(f"{path}: {many} cannot be used:\n{told}")
+    return settings
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")  # editors on Windows put a mark before the first character
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: cannot be read: it is not UTF-8 text; save it as UTF-8 in your editor") from error

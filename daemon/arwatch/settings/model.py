@@ -13,6 +13,8 @@ Seconds = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=1024)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 """TOML has lists, values that never change are tuples."""
+VARIABLES = re.compile(r"(?:^|/)\$(?:\w+|\{\w+\}|\(\w+\))(?:/|$)|%[A-Za-z_]+%")
+"""`$HOME`, `${HOME}`, `%USERPROFILE%`: a shell would replace these."""
 
 
 def _odd(value: int) -> int:
@@ -24,11 +26,21 @@ def _odd(value: int) -> int:
 def _folder(value: str) -> str:
     if "\0" in value:
         raise ValueError("must not hold a NUL character")
+    if any(ord(letter) < 32 for letter in value):
+        raise ValueError("holds a tab or line break: inside \"...\" a backslash has a meaning; write '...' instead")
+    if VARIABLES.search(value):
+        raise ValueError("variables are not replaced here: write the whole path, or begin it with ~/")
     try:
         Path(value).expanduser()
     except RuntimeError as error:
         raise ValueError("the ~ stands for no home folder that is known here") from error
     return value
+
+
+def _watched(value: str) -> str:
+    if not value.strip():
+        raise ValueError("an empty name is no folder: write its whole path, or folders = [] for none")
+    return _folder(value)
 
 
 def _part_of_a_name(value: str) -> str:
@@ -54,6 +66,7 @@ def _zone(value: str) -> str:
 
 
 Folder = Annotated[str, AfterValidator(_folder)]
+WatchedFolder = Annotated[str, AfterValidator(_watched)]
 
 
 class Section(BaseModel):
@@ -65,7 +78,7 @@ class Section(BaseModel):
 class Watch(Section):
     """Which folders are watched, and when a file counts as complete."""
 
-    folders: Annotated[tuple[Folder, ...], Field(strict=False)] = ()
+    folders: Annotated[tuple[WatchedFolder, ...], Field(strict=False)] = ()
     patterns: Names = ("*.arw",)
     recursive: bool = False
     observer: Literal["auto", "native", "polling"] = "auto"
@@ -146,16 +159,18 @@ class Log(Section):
 
 
 class State(Section):
-    """Where the ledger is kept."""
+    """Where the ledger is kept, and for how long."""
 
     folder: Folder = ""
+    keep_days: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """Days after which what became of a frame is forgotten; 0 = never."""
 
 
 class Camera(Section):
     """What the camera's EXIF may lack."""
 
     timezone: Annotated[str, AfterValidator(_zone)] = ""
-    """What the camera's clock shows where EXIF has no zone: "Europe/Berlin", "+02:00"; empty = unknown."""
+    """What the camera's clock shows where EXIF has no zone: "+02:00", "Europe/Berlin"; empty = unknown."""
 
 
 class Observer(Section):

@@ -47,7 +47,7 @@ class Kind(NamedTuple):
 
 
 EVENTS: dict[str, Kind] = {
-    "service.started": Kind("info", "the daemon runs; which folders, how many workers"),
+    "service.started": Kind("info", "the daemon runs; which folders, which settings, how many workers"),
     "service.compiling": Kind("info", "the kernels are compiled once for this machine; takes a minute at most"),
     "service.ready": Kind("info", "folders are watched and a worker has processed a test frame"),
     "service.reloaded": Kind("info", "the settings were read again and apply from the next frame on; what has changed"),
@@ -60,6 +60,8 @@ EVENTS: dict[str, Kind] = {
     "ledger.set_aside": Kind("warning", "the ledger was unreadable: it was renamed and is rebuilt"),
     "ledger.failed": Kind("error", "the ledger could not be written; the frame is checked again later"),
     "watch.started": Kind("info", "a folder is watched, natively or by polling"),
+    "watch.scanned": Kind("info", "frames wait in a folder at the start: how many, and how big their outputs get"),
+    "watch.subfolders": Kind("warning", "frames lie in subfolders, which are not watched"),
     "watch.lost": Kind("warning", "a folder to watch is not there (yet), or vanished (unmounted, renamed)"),
     "watch.returned": Kind("info", "a lost folder is back, is watched again and was scanned"),
     "watch.stalled": Kind("warning", "a folder's file system does not answer; its frames wait, others go on"),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from arwatch.ledger.store import Entry
     from arwatch.model.job import Job
     from arwatch.model.outcome import Failed, Skipped, Unsettled, Written
+    from arwatch.work.room import Free
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,11 @@ class RoomLow:
     """There is too little room for the next output; frames that go there wait."""
 
     folder: Path
-    free: int
-    """Bytes."""
-    wanted: int
-    """Bytes."""
+    free: Free
+    """When the disk was last asked."""
+    wanted: Free
+    refused: str | None = None
+    """How a write failed that was thought to have room; None: none was tried."""
 
 
 @dataclass(frozen=True, slots=True)

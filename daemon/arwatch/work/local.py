@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
@@ -19,9 +18,11 @@ from arwatch.errors import FailureCode
 from arwatch.model.job import Job
 from arwatch.model.outcome import Failed, Outcome
 from arwatch.platform import machine
-from arwatch.platform.processes import load_ahead
+from arwatch.platform.processes import kill_fork_server, load_ahead
+from arwatch.work.deaths import MemoryKills, explained
+from arwatch.work.evidence import Evidence, named
 from arwatch.work.pool import Done, Lost, PoolError, Report
-from arwatch.work.start import Start, kill_fork_server
+from arwatch.work.start import Start
 from arwatch.work.worker import Compiling, Ready
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class LocalPool:
         self._starts: list[Start] = []
         self._killed: list[ForkServerProcess] = []
         """Were killed, and perhaps are still there."""
+        self._evidence = Evidence(cache)
+        self._memory_kills = MemoryKills()
         self._context = multiprocessing.get_context("forkserver")
         load_ahead(cache)
 
@@ -154,6 +157,7 @@ class LocalPool:
         for worker in self._workers:
             worker.pipe.close()
             worker.process.kill()
+            self._evidence.taken(worker.process.pid or 0)
         self._killed += [worker.process for worker in self._workers]
         self._workers.clear()
         deadline = time.monotonic() + KILL_S
@@ -185,7 +189,7 @@ class LocalPool:
                     job, worker.job, worker.jobs_done = worker.job, None, worker.jobs_done + 1
                     if worker.jobs_done >= self._renew_after or _out_of_memory(message):
                         self._retire(worker)
-                    yield Done(job, message)
+                    yield Done(job, self._with_evidence(message))
                     if worker not in self._workers:
                         return
         except (EOFError, OSError):
@@ -197,8 +201,9 @@ class LocalPool:
 
     def _replace_dead(self, worker: _Worker, why: str | None) -> Iterator[Report]:
         """Replace a worker that died (or, with `why`, is stopped now); its job is given back as failed."""
-        self._retire(worker)
-        reason = f"the worker {why or _death(worker.process.exitcode)}"
+        trace = self._retire(worker)
+        how = why or explained(worker.process.exitcode, out_of_memory=self._memory_kills.just_now())
+        reason = named(f"the worker {how}", trace)
         if not worker.ready:
             self._count_death(reason)
         yield Lost(reason, worker.job)
@@ -215,13 +220,23 @@ class LocalPool:
             time.monotonic() + min(2.0 ** min(self._deaths, 10), LONGEST_PAUSE_S) if self._once_ready else 0.0
         )
 
-    def _retire(self, worker: _Worker) -> None:
-        """Kill a worker: one that is stopped (SIGSTOP) or hangs heeds nothing else, and an idle one loses nothing."""
+    def _with_evidence(self, outcome: Outcome) -> Outcome:
+        """Name the file that has the traceback of a mistake in arwatch."""
+        if isinstance(outcome, Failed) and outcome.evidence:
+            return replace(outcome, reason=named(outcome.reason, self._evidence.keep(outcome.evidence)))
+        return outcome
+
+    def _retire(self, worker: _Worker) -> Path | None:
+        """Kill a worker: one that is stopped (SIGSTOP) or hangs heeds nothing else, and an idle one loses nothing.
+
+        Gives the file with the trace of its crash; None where it left none.
+        """
         worker.pipe.close()
         worker.process.kill()
         worker.process.join(0.2)  # one that a file system holds must not hold the loop
         self._killed.append(worker.process)
         self._workers.remove(worker)
+        return self._evidence.taken(worker.process.pid or 0)
 
     def _take_in(self, start: Start) -> Iterator[Report]:
         """Make a worker of a start that the fork server has answered."""
@@ -247,11 +262,3 @@ class LocalPool:
 def _out_of_memory(outcome: Outcome) -> bool:
     """Whether the worker has reached its bound: its heap stays there, and what failed half-way may be left so."""
     return isinstance(outcome, Failed) and outcome.code is FailureCode.MEMORY
-
-
-def _death(exit_code: int | None) -> str:
-    if exit_code is None or exit_code >= 0:
-        return "ended by itself"
-    name = signal.Signals(-exit_code).name if -exit_code in set(signal.Signals) else f"signal {-exit_code}"
-    hint = ", perhaps for lack of memory" if exit_code == -signal.SIGKILL else ", most likely a crash in the decoder"
-    return f"was killed ({name}{hint})"

@@ -6,7 +6,9 @@ import shutil
 import sys
 from collections import deque
 from pathlib import Path
+from typing import NamedTuple
 
+from arwatch.platform.fs import files_left
 from arwatch.settings import Disk
 
 MIB = 1 << 20
@@ -15,6 +17,18 @@ FIRST_GUESS = 4.0
 RECENT = 20
 """Frames that the rate is taken from."""
 LONGEST_WAIT_S = 300.0
+
+
+class Free(NamedTuple):
+    """Room on a file system."""
+
+    bytes: int
+    files: int
+    """How many more files it can hold (inodes), whatever their size."""
+
+
+UNKNOWN = Free(sys.maxsize, sys.maxsize)
+"""The file system was not asked yet, or does not answer: the attempt to write tells what is wrong."""
 
 
 class Room:
@@ -29,13 +43,15 @@ class Room:
         self.paused = False
         self.warned = False
 
-    def wanted(self, source_sizes: list[int]) -> int:
-        """Bytes that must be free for the outputs of these frames (sizes in bytes) to be begun."""
-        return self.settings.min_free_mib * MIB + int(self._ratio * sum(source_sizes))
+    def wanted(self, source_sizes: list[int]) -> Free:
+        """What must be free for the outputs of these frames (sizes in bytes) to be begun."""
+        size = self.settings.min_free_mib * MIB + int(self._ratio * sum(source_sizes))
+        return Free(size, files=len(source_sizes))
 
-    def has_room(self, free: int, source_sizes: list[int], now: float) -> bool:
+    def has_room(self, free: Free, source_sizes: list[int], now: float) -> bool:
         """Whether the last of these frames may be begun; the others are in work already."""
-        return now >= self._not_before and free >= self.wanted(source_sizes)
+        wanted = self.wanted(source_sizes)
+        return now >= self._not_before and free.bytes >= wanted.bytes and free.files >= wanted.files
 
     def wrote(self, source_size: int, output_size: int, taken_s: float) -> None:
         """Learn from an output; when its frame came (any clock's seconds) says how fast the disk fills this night."""
@@ -67,11 +83,12 @@ class Room:
         return hours if low and not told else None
 
 
-def free_bytes(folder: Path) -> int:
-    """Bytes that this user can still write on the file system of a folder (or of its nearest ancestor)."""
+def free_room(folder: Path) -> Free:
+    """What this user can still write on the file system of a folder (or of its nearest ancestor)."""
     try:
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent
-        return shutil.disk_usage(folder).free
+        files = files_left(folder)
+        return Free(shutil.disk_usage(folder).free, UNKNOWN.files if files is None else files)
     except OSError:
-        return sys.maxsize  # it cannot be asked: the attempt to write tells what is wrong
+        return UNKNOWN

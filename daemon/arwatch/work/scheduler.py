@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from arwatch.errors import FailureCode
@@ -11,13 +10,13 @@ from arwatch.model.outcome import Failed, Outcome, Skipped, Unsettled, Written
 from arwatch.output.naming import output_folder, output_names, output_root, root_of
 from arwatch.platform import machine
 from arwatch.process.stages import recipe
-from arwatch.work.happenings import Ended, Happening, Postponed, Returned, RoomAgain, RoomForecast, RoomLow
+from arwatch.work.happenings import Ended, Happening, Postponed, Returned
 from arwatch.work.pool import Done
 from arwatch.work.retry import TryAgain, WaitForRoom, decide
-from arwatch.work.room import Room
+from arwatch.work.rooms import Rooms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from multiprocessing.connection import Connection
     from pathlib import Path
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from arwatch.settings import Settings
     from arwatch.work.pool import Pool
     from arwatch.work.retry import Policy
+    from arwatch.work.room import Free
 
 ROOM_S = 2.0
 """How often a disk that is low is asked again."""
@@ -48,7 +48,7 @@ class Scheduler:
     policy : Policy
         What is done about failures.
     free : callable
-        folder -> bytes that can still be written there.
+        folder -> what can still be written there.
     clear_away : callable
         (folder, root) -> removes what a killed worker left of unfinished outputs in a folder below `root`.
     replace : Replace
@@ -63,18 +63,17 @@ class Scheduler:
         pool: Pool,
         *,
         policy: Policy,
-        free: Callable[[Path], int],
+        free: Callable[[Path], Free],
         clear_away: Callable[[Path, Path], None],
         replace: Replace = KEEP,
     ) -> None:
         self._ledger = ledger
         self._pool = pool
-        self._free = free
         self._clear_away = clear_away
         self._closed: frozenset[Path] = frozenset()
         self._replace = replace
         self._in_work: dict[Path, Entry] = {}
-        self._rooms: dict[Path, Room] = {}
+        self._rooms = Rooms(settings, roots, free)
         self._next_pool: Callable[[], Pool] | None = None
         self.apply(settings, roots, policy)
 
@@ -83,8 +82,7 @@ class Scheduler:
         self._settings, self._roots, self._policy = settings, tuple(roots), policy
         self._recipe = recipe(settings)
         self._ledger.watch(roots)
-        for room in self._rooms.values():
-            room.settings = settings.disk
+        self._rooms.apply(settings, roots)
 
     def renew_pool(self, make: Callable[[], Pool]) -> None:
         """Work with another pool as soon as the frames in work have ended."""
@@ -127,7 +125,7 @@ class Scheduler:
     @property
     def paused(self) -> bool:
         """Whether frames wait for room on a disk."""
-        return any(room.paused for room in self._rooms.values())
+        return self._rooms.paused
 
     def waiting(self) -> int:
         """How many frames are in the queue."""
@@ -167,10 +165,10 @@ class Scheduler:
                 return
             self._pool.close()
             self._pool, self._next_pool = self._next_pool(), None
-        yield from self._ask_rooms()
+        yield from self._rooms.ask_again(self._size_of_next, self._sizes_in_work)
         while self._pool.free() and (roots := self._open_roots()) and (entry := self._ledger.next(roots)) is not None:
             job = self._job(entry)
-            if (yield from self._has_room(job)):
+            if (yield from self._rooms.admit(job, self._sizes_in_work(job.root))):
                 self._ledger.started(entry.path, job.output, self._recipe)
                 self._in_work[entry.path] = entry
                 self._pool.submit(job)
@@ -204,6 +202,7 @@ class Scheduler:
             threads=machine.threads_for(workers, used),
             replace=self._replace,
             given_away=self._is_given_away(wanted, entry.path),
+            fresh=self._ledger.had_gone(entry.path),
         )
 
     def _is_given_away(self, output: Path, path: Path) -> bool:
@@ -212,56 +211,20 @@ class Scheduler:
         Of two that are in work at once the first to be done gets it: they may be the same frame, found twice.
         """
         owners = (self._ledger.get(owner) for owner in self._ledger.owners(output) if owner != path)
-        return any(owner is not None and owner.state == "written" for owner in owners)
-
-    # -- room on the disks -----------------------------------------------------------------------------------
-
-    def _room_of(self, root: Path) -> tuple[Path, Room]:
-        """Give the folder that the outputs of a root go to, and what is known of its disk."""
-        folder = output_root(self._settings.output, root)
-        if folder not in self._rooms:
-            self._rooms[folder] = Room(self._settings.disk)
-        return folder, self._rooms[folder]
+        return any(owner is not None and owner.has_output for owner in owners)
 
     def _open_roots(self) -> list[Path]:
         """Give the roots whose frames can be worked on now."""
-        return [root for root in self._roots if root not in self._closed and not self._room_of(root)[1].paused]
-
-    def _has_room(self, job: Job) -> Generator[Happening, None, bool]:
-        """Ask the room of a job's output; tell when it closes or will soon. Gives whether the job may begin."""
-        folder, room = job.root, self._rooms[job.root]
-        free = self._free(job.output.parent)
-        sizes = [*self._sizes_in_work(folder), job.source.size]
-        if not room.has_room(free, sizes, time.monotonic()):
-            yield from self._pause(folder, free, sizes)
-            return False
-        if (hours := room.forecast(free)) is not None:
-            yield RoomForecast(folder, free, hours)
-        return True
+        return [root for root in self._rooms.open_roots() if root not in self._closed]
 
     def _sizes_in_work(self, folder: Path) -> list[int]:
-        """Bytes of the frames in work whose outputs go below a folder."""
-        entries = self._in_work.values()
-        return [entry.size or 0 for entry in entries if self._room_of(root_of(entry.path, self._roots))[0] == folder]
+        """Bytes of the frames in work whose outputs go to a folder."""
+        return [entry.size or 0 for entry in self._in_work.values() if self._rooms.folder_of(entry.path) == folder]
 
-    def _pause(self, folder: Path, free: int, sizes: list[int]) -> Iterator[Happening]:
-        room = self._rooms[folder]
-        if not room.paused:
-            room.paused = True
-            yield RoomLow(folder, free, room.wanted(sizes))
-
-    def _ask_rooms(self) -> Iterator[Happening]:
-        """Open the rooms that were closed and are wide enough for what waits for them, or for which nothing waits."""
-        for folder, room in self._rooms.items():
-            if not room.paused:
-                continue
-            roots = [root for root in self._roots if output_root(self._settings.output, root) == folder]
-            waits = self._ledger.next(roots)
-            free = self._free(folder)
-            sizes = [*self._sizes_in_work(folder), waits.size or 0] if waits else []
-            if waits is None or room.has_room(free, sizes, time.monotonic()):
-                room.paused = False
-                yield RoomAgain(folder, free)
+    def _size_of_next(self, roots: list[Path]) -> int | None:
+        """Bytes of the frame that waits below some roots; None: none does."""
+        entry = self._ledger.next(roots)
+        return None if entry is None else entry.size or 0
 
     # -- ends ------------------------------------------------------------------------------------------------
 
@@ -272,11 +235,12 @@ class Scheduler:
             return
         if isinstance(outcome, Written):
             self._ledger.written(path, outcome.size, outcome.figures, output=outcome.output)
-            _, room = self._room_of(root_of(path, self._roots))
-            room.wrote(job.source.size, outcome.size, job.source.mtime_ns / 1e9)
+            self._rooms.wrote(job, outcome.size)
             yield Ended(entry, job, outcome)
         elif isinstance(outcome, Skipped):
-            self._ledger.written(path, outcome.size, outcome.figures, output=outcome.output, recipe=outcome.recipe)
+            self._ledger.written(
+                path, outcome.size, outcome.figures, output=outcome.output, recipe=outcome.recipe, skipped=True
+            )
             yield Ended(entry, job, outcome)
         elif isinstance(outcome, Unsettled):
             yield Returned(entry, job, outcome)
@@ -289,13 +253,11 @@ class Scheduler:
             self._clear_away(job.output.parent, job.root)  # it was killed, perhaps while writing
         decision = decide(failure.code, attempt, self._policy)
         if isinstance(decision, TryAgain):
-            self._ledger.put_back(path, delay_s=decision.delay_s)
+            self._ledger.put_back(path, delay_s=decision.delay_s, code=failure.code, reason=failure.reason)
             yield Postponed(job, failure, attempt, decision.delay_s)
         elif isinstance(decision, WaitForRoom):
-            self._ledger.put_back(path, uncounted=True)
-            folder, room = self._room_of(root_of(path, self._roots))
-            room.refused(time.monotonic())
-            yield from self._pause(folder, self._free(folder), [job.source.size])
+            self._ledger.put_back(path, uncounted=True, code=failure.code, reason=failure.reason)
+            yield from self._rooms.refused(job, failure.reason)
         else:
             self._ledger.failed(path, job.source.look, failure.code, failure.reason)
             yield Ended(entry, job, failure)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
-from multiprocessing import forkserver
 from typing import TYPE_CHECKING
 
-from arwatch.platform.processes import deaf_to_interrupts
+from arwatch.platform.processes import deaf_to_interrupts, ensure_fork_server
 from arwatch.work.worker import serve
 
 if TYPE_CHECKING:
@@ -46,8 +44,7 @@ class Start:
         self.error: Exception | None = None
         self._overdue_at = time.monotonic() + ANSWER_S
         # the server dies with the thread that starts it (prctl(2)): that must not be ours here
-        with deaf_to_interrupts():
-            forkserver.ensure_running()
+        ensure_fork_server()
         self._thread = threading.Thread(target=self._run, name="arwatch-start", daemon=True)
         self._thread.start()
 
@@ -74,10 +71,3 @@ class Start:
             self.error = error
         finally:
             self._theirs.close()
-
-
-def kill_fork_server() -> None:
-    """End a fork server that does not answer; the next start makes another one."""
-    pid = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # noqa: SLF001 -- has no public name
-    if pid is not None:
-        os.kill(pid, signal.SIGKILL)

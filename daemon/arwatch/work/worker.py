@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import resource
 import signal
+import sys
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from arwatch.platform.locks import lock, open_lock
+from arwatch.platform.paths import private_folder
 from arwatch.platform.processes import die_with_parent
+from arwatch.work.evidence import catch_crashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
+
+COMPILING_S = 120.0
+"""How long a worker waits for another one to compile: longer than that takes on a small computer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +42,42 @@ def serve(pipe: Connection, memory: int, cache: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    catch_crashes(Path(cache))
+    try:
+        _work(pipe, cache)
+    except (EOFError, ConnectionError):  # the service has gone away
+        pass
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+        sys.exit(1)
+
+
+def _work(pipe: Connection, cache: str) -> None:
     from arwatch.process import run  # noqa: PLC0415 -- the service must not load it
 
-    with contextlib.suppress(EOFError, ConnectionError):  # the service has gone away
+    if not run.is_warm():
         with _alone(cache):
             if not run.is_warm():
                 pipe.send(Compiling())
             run.warm_up()
-        pipe.send(Ready())
-        _hush()
-        while True:
-            pipe.send(run.process(pipe.recv()))
+    run.warm_up()
+    pipe.send(Ready())
+    _hush()
+    while True:
+        pipe.send(run.process(pipe.recv()))
 
 
 @contextlib.contextmanager
 def _alone(cache: str) -> Iterator[None]:
-    """Let one worker compile; the others then find its kernels in the cache."""
+    """Let one worker compile; the others then find its kernels in the cache.
+
+    Where the lock cannot be had (a cache that cannot be written, a process that keeps it), each one compiles.
+    """
     with contextlib.ExitStack() as opened:
-        with contextlib.suppress(OSError):  # a cache that cannot be written: then each one compiles
-            Path(cache).mkdir(parents=True, exist_ok=True)
-            lock = opened.enter_context((Path(cache) / ".arwatch.lock").open("w"))
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):
+            file = open_lock(private_folder(Path(cache)) / ".arwatch.lock")
+            opened.callback(os.close, file)
+            lock(file, COMPILING_S)
         yield
 
 

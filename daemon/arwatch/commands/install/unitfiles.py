@@ -103,7 +103,7 @@ class DropIn:
 
 def compilation(account: str, cache: Path, command: list[str]) -> str:
     """Give a unit that fills the cache as the service's account, where arwatch is as the service finds it."""
-    lines = ["[Service]", "Type=oneshot", f"User={account}", f"CacheDirectory={cache.name}"]
+    lines = ["[Service]", "Type=oneshot", f"User={account}", f"CacheDirectory={cache.name}", "CacheDirectoryMode=0700"]
     lines += ["ProtectHome=tmpfs", "PrivateTmp=yes", *_bound_installation(), f"Environment=NUMBA_CACHE_DIR={cache}"]
     return "\n".join([*lines, f"ExecStart={' '.join(quoted(word, dollar=True) for word in command)}"]) + "\n"
 

@@ -8,8 +8,6 @@ from arwatch.formats.arw.tables import needed_length
 from arwatch.formats.format import RawFormat
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from arwatch.model.frame import Frame
 
 
@@ -17,11 +15,11 @@ def _is_tiff(head: bytes) -> bool:
     return head[:4] in {b"II*\0", b"MM\0*"}
 
 
-def _read(path: Path) -> Frame:
-    from arwatch.formats.arw.decode import read  # noqa: PLC0415 -- LibRaw and tifffile, for workers only
+def _decode(data: bytes) -> Frame:
+    from arwatch.formats.arw.decode import decode  # noqa: PLC0415 -- LibRaw and tifffile, for workers only
 
-    return read(path)
+    return decode(data)
 
 
-ARW = RawFormat(name="ARW", sniff=_is_tiff, needed_length=needed_length, read=_read)
+ARW = RawFormat(name="ARW", sniff=_is_tiff, needed_length=needed_length, decode=_decode)
 """Raw files in a TIFF container."""

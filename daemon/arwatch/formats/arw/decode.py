@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import re
 import struct
 import threading
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import rawpy
 import tifffile
 
-from arwatch.errors import DamagedError, FrameError, IncompleteError, NoMemoryError, ReadError, UnsupportedError
+from arwatch.errors import DamagedError, FrameError, IncompleteError, NoMemoryError, UnsupportedError
 from arwatch.formats.arw import content, decoded, tables
 from arwatch.model.frame import Exposure, Frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -47,13 +46,14 @@ MAX_PIXELS = 300_000_000
 _NO_MEMORY = "there was not enough memory to decode the frame: raise [workers] memory_mib, or set fewer workers"
 
 
-def read(path: Path) -> Frame:
+def decode(data: bytes) -> Frame:
     """Decode one raw file.
 
     Parameters
     ----------
-    path
-        A raw file in a TIFF container, of any name.
+    data
+        All bytes of a raw file in a TIFF container. They are in memory, so that no error of a disk can look like
+        damage: LibRaw tells the two apart neither when it opens a file nor when it decodes one.
 
     Returns
     -------
@@ -66,23 +66,15 @@ def read(path: Path) -> Frame:
         The file ends before the data that its tables promise.
     NotRawError, UnsupportedError, DamagedError
         The file is no raw file, one that cannot be decoded, or broken inside.
-    ReadError
-        The file system did not give the bytes.
-    FileNotFoundError
-        There is no such file (any more).
+    NoMemoryError
+        There is not enough memory.
     """
-    try:
-        with path.open("rb") as file:
-            return _read(file)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ReadError(f"the file could not be read: {error.strerror or error}") from error
+    with BytesIO(data) as file:  # closed in the end, because tifffile's objects hold it for a while
+        return _decode(file, len(data))
 
 
-def _read(file: BinaryIO) -> Frame:
-    """Check and decode an open file: its tables first, then its stored bytes, then what LibRaw made of them."""
-    size = os.fstat(file.fileno()).st_size
+def _decode(file: BytesIO, size: int) -> Frame:
+    """Check and decode a file in memory: its tables first, then its stored bytes, then what LibRaw made of them."""
     raw = tables.raw_image(file, size)
     if raw is None or raw.end > size:
         raise IncompleteError.at(size, tables.needed_length(file, size))
@@ -91,8 +83,8 @@ def _read(file: BinaryIO) -> Frame:
     try:
         suspects = content.check_stored(file, raw)
         with rawpy.RawPy() as decoder:
-            # by its number: LibRaw cannot open every name, and this is surely the file that was checked
-            decoder.open_file(f"/dev/fd/{file.fileno()}")
+            file.seek(0)
+            decoder.open_buffer(file)
             sizes = decoder.sizes
             _refuse_absurd(sizes.raw_width, sizes.raw_height, size)
             decoder.unpack()

@@ -8,36 +8,41 @@ are bounded.
 from __future__ import annotations
 
 import struct
+import sys
+from array import array
 from collections import deque
 from dataclasses import dataclass
+from itertools import compress
 from typing import BinaryIO
 
-from arwatch.errors import NotRawError
+from arwatch.errors import DamagedError, NotRawError
+from arwatch.formats.others import what_else
 
 _HEADER = 8
 _MAX_IFDS = 32  # cameras write 2 to 6
 _MAX_ENTRIES = 1024  # entries of one IFD; cameras write up to 80
 _MAX_PIECES = 65_536  # strips or tiles; 61 Mpx in strips of one row are 6,336
+_MAX_NUMBERS = 4 * _MAX_PIECES  # offsets and lengths that are read in all of a file's tables
+_MAX_LENGTH = 1 << 62  # bytes; more than any file has
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_BYTES = 273, 277, 278, 279
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES, _SUB_IFDS = 322, 323, 324, 325, 330
 _SONY_SIZE = 28728  # 0x7038: width and height without the pixels that only fill the last tiles
+_TAGS = frozenset(
+    {
+        *(_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC),
+        *(_STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_BYTES),
+        *(_TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES, _SUB_IFDS, _SONY_SIZE),
+        0,  # no tag: the table is not written to its end
+    }
+)
 
 _CFA, _LINEAR_RAW, _YCBCR = 32803, 34892, 6
 _UNCOMPRESSED = 1
 
 _FORMATS = {1: "B", 3: "H", 4: "I", 13: "I"}  # BYTE, SHORT, LONG, IFD: the types that these tags have
-
-_OTHER_KINDS = {
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"GIF8": "a GIF picture",
-    b"SIMPLE": "a FITS file",
-    b"PK\x03\x04": "a ZIP archive",
-    b"%PDF": "a PDF document",
-    b"<": "a web page or another text",
-}
+_ORDERS = {"<": "little", ">": "big"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +61,10 @@ class RawImage:
     """TIFF compression code: 1 none, 7 lossless JPEG, 32766 and 32767 Sony's own."""
     photometric: int
     """TIFF photometric code: 32803 a colour mosaic."""
-    pieces: tuple[tuple[int, int], ...]
-    """(offset, length) in bytes of each strip or tile, in the order of the table."""
-
+    offsets: array[int]
+    """Bytes: where each strip or tile begins, in the order of the table."""
+    lengths: array[int]
+    """Bytes of each strip or tile."""
     tile_width: int
     """Pixels of a piece's row; the picture's width where it is stored in strips."""
     tile_height: int
@@ -67,9 +73,14 @@ class RawImage:
     """Rows of the picture proper; those below only fill up the last row of tiles."""
 
     @property
+    def pieces(self) -> list[tuple[int, int]]:
+        """(offset, length) in bytes of each strip or tile, in the order of the table."""
+        return list(zip(self.offsets, self.lengths, strict=True))
+
+    @property
     def end(self) -> int:
         """The length in bytes that the file must have to hold the whole picture."""
-        return max(offset + length for offset, length in self.pieces)
+        return max(offset + length for offset, length in zip(self.offsets, self.lengths, strict=True))
 
 
 class _Missing(Exception):  # noqa: N818  it never leaves this module, and missing bytes are no error
@@ -100,7 +111,7 @@ def needed_length(file: BinaryIO, size: int) -> int:
 
     Raises
     ------
-    NotRawError
+    NotRawError, DamagedError
         This cannot become a raw picture, whatever bytes follow.
     OSError
         The file could not be read.
@@ -171,6 +182,7 @@ class _Tiff:
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file = file
         self._size = size
+        self._numbers_left = _MAX_NUMBERS
         head = self._read(0, _HEADER)
         if head.startswith(b"II*\0"):
             self._order = "<"
@@ -179,11 +191,11 @@ class _Tiff:
         elif not any(head):
             raise _Missing(size + 1)  # preallocated, nothing written yet
         else:
-            raise NotRawError(_other_kind(head + self._read(0, min(size, 64))[_HEADER:]))
+            raise NotRawError(what_else(head + self._read(0, min(size, 64))[_HEADER:]))
         (self.first,) = struct.unpack(self._order + "I", head[4:])
 
     def entries(self, offset: int) -> tuple[dict[int, _Entry], int]:
-        """Read one IFD: its entries by tag, and the offset of the next IFD or 0."""
+        """Read one IFD: those of its entries that are needed here by tag, and the offset of the next IFD or 0."""
         (count,) = struct.unpack(self._order + "H", self._read(offset, 2))
         if offset < _HEADER or count == 0:
             raise _Missing(self._size + 1)  # a table in the header or without entries: zeros, not written yet
@@ -193,6 +205,7 @@ class _Tiff:
         found = {
             tag: _Entry(kind, values, inline)
             for tag, kind, values, inline in struct.iter_unpack(self._order + "HHI4s", table)
+            if tag in _TAGS
         }
         try:
             (following,) = struct.unpack(self._order + "I", self._read(offset + 2 + 12 * count, 4))
@@ -200,17 +213,32 @@ class _Tiff:
             following = 0  # some programs do not write the last IFD's link
         return found, following
 
-    def values(self, entry: _Entry, limit: int) -> tuple[int, ...]:
-        """Read an entry's integers; an empty tuple if its type or count is not possible."""
-        code = _FORMATS.get(entry.kind)
-        if code is None or not 0 < entry.count <= limit:
-            return ()
-        form = f"{self._order}{entry.count}{code}"
-        length = struct.calcsize(form)
+    def values(self, entry: _Entry | None, limit: int) -> array[int]:
+        """Read an entry's integers; none where there is no entry, or its type or count is nonsense."""
+        code = _FORMATS.get(entry.kind) if entry else None
+        if entry is None or code is None or not 0 < entry.count <= limit:
+            return array("I")
+        numbers = array(code)
+        length = entry.count * numbers.itemsize
         if length <= len(entry.inline):
-            return struct.unpack_from(form, entry.inline)
-        (offset,) = struct.unpack(self._order + "I", entry.inline)
-        return struct.unpack(form, self._read(offset, length))
+            numbers.frombytes(entry.inline[:length])
+        else:
+            (offset,) = struct.unpack(self._order + "I", entry.inline)
+            numbers.frombytes(self._table(offset, length, entry.count))
+        if _ORDERS[self._order] != sys.byteorder:
+            numbers.byteswap()
+        return numbers
+
+    def _table(self, offset: int, length: int, count: int) -> bytes:
+        """Read a table outside its IFD, while all of them together stay within what a camera could write.
+
+        A small file can name one table again and again: 32 IFDs would be 4 million numbers.
+        """
+        data = self._read(offset, length)
+        self._numbers_left -= count
+        if self._numbers_left < 0:
+            raise DamagedError("the file's tables list more strips than any picture has: copy the file again")
+        return data
 
     def _read(self, offset: int, length: int) -> bytes:
         if offset + length > self._size:
@@ -226,8 +254,7 @@ def _image(tiff: _Tiff, entries: dict[int, _Entry]) -> RawImage | None:
     """Describe an IFD's picture if it can be the raw one; None for previews and tables without one."""
 
     def one(tag: int, otherwise: int) -> int:
-        entry = entries.get(tag)
-        values = tiff.values(entry, limit=16) if entry else ()
+        values = tiff.values(entries.get(tag), limit=16)
         return values[0] if values else otherwise
 
     if entries.keys().isdisjoint((_STRIP_OFFSETS, _TILE_OFFSETS)):
@@ -243,14 +270,17 @@ def _image(tiff: _Tiff, entries: dict[int, _Entry]) -> RawImage | None:
     samples, compression = one(_SAMPLES, 1), one(_COMPRESSION, _UNCOMPRESSED)
     tiled = _TILE_OFFSETS in entries
     offsets = tiff.values(entries[_TILE_OFFSETS if tiled else _STRIP_OFFSETS], limit=_MAX_PIECES)
-    lengths_entry = entries.get(_TILE_BYTES if tiled else _STRIP_BYTES)
-    lengths = tiff.values(lengths_entry, limit=_MAX_PIECES) if lengths_entry else ()
+    lengths = tiff.values(entries.get(_TILE_BYTES if tiled else _STRIP_BYTES), limit=_MAX_PIECES)
     if not lengths and compression == _UNCOMPRESSED and len(offsets) == 1:
-        lengths = (width * height * samples * (bits or 16) // 8,)
-    pieces = tuple(piece for piece in zip(offsets, lengths, strict=False) if piece[1])
-    if not pieces:
+        lengths = array("Q", [min(width * height * samples * (bits or 16) // 8, _MAX_LENGTH)])
+    count = min(len(offsets), len(lengths))
+    offsets, lengths = offsets[:count], lengths[:count]
+    if 0 in lengths:
+        offsets = array(offsets.typecode, compress(offsets, lengths))
+        lengths = array(lengths.typecode, filter(None, lengths))
+    if not lengths:
         return None
-    used = tiff.values(entries[_SONY_SIZE], limit=2) if _SONY_SIZE in entries else ()
+    used = tiff.values(entries.get(_SONY_SIZE), limit=2)
     return RawImage(
         width=width,
         height=height,
@@ -258,18 +288,9 @@ def _image(tiff: _Tiff, entries: dict[int, _Entry]) -> RawImage | None:
         samples=samples,
         compression=compression,
         photometric=photometric,
-        pieces=pieces,
+        offsets=offsets,
+        lengths=lengths,
         tile_width=one(_TILE_WIDTH, 0) if tiled else width,
         tile_height=one(_TILE_HEIGHT, 0) if tiled else one(_ROWS_PER_STRIP, height),
         used_height=used[1] if len(used) == 2 and 0 < used[1] <= height else height,
     )
-
-
-def _other_kind(head: bytes) -> str:
-    """Say what a file that is no TIFF file is, and what to do with it."""
-    if head.startswith(b"version https://git-lfs"):
-        return "the file is a Git LFS pointer, not the picture: fetch the real file (git lfs pull)"
-    for magic, name in _OTHER_KINDS.items():
-        if head.startswith(magic):
-            return f"the file is {name}, not a camera raw file: keep it out of the watched folder"
-    return "the file is not a camera raw file: keep it out of the watched folder"

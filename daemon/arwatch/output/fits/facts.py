@@ -9,12 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from arwatch.model.figures import MEANINGS, Figures
-from arwatch.model.times import start_of
+from arwatch.model.times import clock_of, start_of
 from arwatch.output.fits.cards import Fact, quoted, readable
 
 if TYPE_CHECKING:
     from arwatch.model.frame import Exposure, Frame
     from arwatch.model.job import Source
+    from arwatch.model.times import Clock
     from arwatch.output.fits.form import Form
     from arwatch.settings import Background, Camera, Settings
     from arwatch.sky import BandModel, Sky
@@ -66,22 +67,36 @@ def common_facts(frame: Frame, origin: Origin, settings: Settings) -> Iterator[F
 
 
 def _time_facts(exposure: Exposure, camera: Camera) -> Iterator[Fact]:
-    yield "EXPTIME", _positive(exposure.exposure_s, zero=True), "Exposure time (in seconds)"
+    """Tell when the frame was exposed, and how that is known.
+
+    Without TIMESYS all dates count as UTC. A clock of unknown zone is a free-running one, whose scale is LOCAL
+    (FITS 4.0, 9.2.1 and table 30).
+    """
+    length = _positive(exposure.exposure_s, zero=True)
+    yield "EXPTIME", length, "Exposure time (in seconds)"
     begin = start_of(exposure, camera)
     if begin is None:
         return
     known = begin.tzinfo is not None
     begin = begin.replace(tzinfo=None)
     clock = "[UTC] {}" if known else "{}, camera clock, time zone unknown"
-    yield "TIMESYS", "UTC" if known else None, "time scale of the dates"
+    yield "TIMESYS", "UTC" if known else "LOCAL", "scale of the dates" if known else "the dates are the camera's clock"
+    yield from _clock_facts(clock_of(exposure, camera))
     yield "DATE-OBS", _iso(begin), clock.format("start")
     yield "MJD-OBS", _mjd(begin), "[d] start, as DATE-OBS"
+    if length is None:
+        return
     try:
-        end = begin + timedelta(seconds=_positive(exposure.exposure_s) or 0.0)
+        end = begin + timedelta(seconds=length)
     except OverflowError:
         return
     yield "DATE-END", _iso(end), clock.format("end")
     yield "MJD-END", _mjd(end), "[d] end, as DATE-END"
+
+
+def _clock_facts(clock: Clock) -> Iterator[Fact]:
+    yield "CLKFROM", clock.known_from, "who knows the zone of the camera's clock"
+    yield "CLKZONE", clock.zone.tzname(None) if clock.zone else None, "what the camera's clock showed"
 
 
 def _iso(moment: datetime) -> str:

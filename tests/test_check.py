@@ -1,0 +1,80 @@
+"""`arwatch check` tells what does not fit the machine or the frames, each with its cure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arwatch.commands.check.folders import Folders
+from arwatch.commands.check.machine import _workers
+from arwatch.platform.machine import GIB
+from arwatch.settings import Settings, Workers
+from arwatch.simulate import Scene, camera
+
+
+def found(tmp_path: Path, **sections: dict[str, object]) -> dict[str, str]:
+    """Give what is not well about the folders, by what was looked at."""
+    state = {"folder": str(tmp_path / "state")}
+    settings = Settings.model_validate({"state": state, **sections})
+    with Folders([], None) as folders:
+        return {finding.what: finding.how for finding in folders.findings(settings) if finding.state != "ok"}
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Path:
+    list(camera(tmp_path / "night", frames=1, scene=Scene(height=64, width=96, stars=0)))
+    return tmp_path / "night"
+
+
+def watching(folder: Path, **more: object) -> dict[str, object]:
+    return {"folders": [str(folder)], **more}
+
+
+def test_what_fits_is_not_complained_of(tmp_path: Path, night: Path) -> None:
+    assert found(tmp_path, watch=watching(night), background={"box_size": 32}) == {}
+
+
+def test_a_box_larger_than_the_frames(tmp_path: Path, night: Path) -> None:
+    told = found(tmp_path, watch=watching(night))
+    assert told == {
+        "box": "[background] box_size = 100 is larger than DSC00001.ARW (96 x 64 pixels): set it lower",
+    }
+
+
+def test_patterns_that_match_nothing(tmp_path: Path, night: Path) -> None:
+    (night / "DSC2.ARW").touch()
+    told = found(tmp_path, watch=watching(night, patterns=["*.nef"]))["patterns"]
+    assert told == (
+        f"{night}: none of its 2 files matches *.nef; there are *.ARW: correct [watch] patterns if these are frames"
+    )
+    assert "patterns is empty" in found(tmp_path, watch=watching(night, patterns=[]))["patterns"]
+
+
+def test_frames_in_subfolders(tmp_path: Path, night: Path) -> None:
+    told = found(tmp_path, watch=watching(night.parent))
+    assert told["subfolders"] == f"1 frame in 1 subfolder of {night.parent} are not watched: [watch] recursive = true"
+    assert "subfolders" not in found(tmp_path, watch=watching(night.parent, recursive=True))
+
+
+def test_folders_that_are_not_there(tmp_path: Path) -> None:
+    told = found(tmp_path, watch=watching(tmp_path / "gone"), output={"folder": str(tmp_path / "out")})
+    assert told["folder"] == f"{tmp_path}/gone is not there: mount its disk, or correct [watch] folders"
+    assert told["outputs"] == (
+        f"{tmp_path}/out is not there: arwatch waits for it and never makes it: mount its disk, or mkdir it"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "state", "says"),
+    [
+        ({"memory_mib": 10}, "fail", "a frame of 24 Mpx needs 300, one of 61 Mpx 460; set it higher, or to 0"),
+        ({"memory_mib": 400}, "warn", "memory_mib = 400"),
+        ({"count": 99}, "fail", "not more than 13 fit; set [workers] count lower, or to 0"),
+    ],
+)
+def test_workers_that_do_not_fit(settings: dict[str, int], state: str, says: str) -> None:
+    told = [finding for finding in _workers(Workers(**settings), 4 * GIB) if finding.state != "ok"]
+    assert [finding.state for finding in told] == [state]
+    assert says in told[0].how

@@ -1,0 +1,86 @@
+"""Pages for man(1), and the completion of shells."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from arwatch import cli
+from arwatch.commands import manpage, manual
+
+PAGES = dict(manpage.pages(cli.main))
+
+
+def test_there_is_a_page_of_all_commands_and_one_for_each_of_the_manual():
+    assert set(PAGES) == {"arwatch.1"} | {f"arwatch-{topic}.7" for topic in manual.TOPICS}
+    for name, command in cli.main.commands.items():
+        assert f".SS arwatch {name}".replace("-", "\\-") in PAGES["arwatch.1"], name
+        assert command.short_help or command.help
+
+
+@pytest.mark.skipif(shutil.which("man") is None, reason="man is not installed")
+@pytest.mark.parametrize("name", PAGES)
+def test_man_has_nothing_to_complain_of(tmp_path, name):
+    page = tmp_path / name
+    page.write_text(PAGES[name], encoding="utf-8")
+    environment = os.environ | {"MANWIDTH": "80", "LC_ALL": "C.UTF-8", "MAN_KEEP_FORMATTING": ""}
+    done = subprocess.run(
+        ["man", "--warnings", "-l", str(page)], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stderr == ""
+    assert "    arwatch" in done.stdout
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("shell", "file"),
+    [
+        ("bash", "XDG_DATA_HOME/bash-completion/completions/arwatch"),
+        ("zsh", "XDG_DATA_HOME/zsh/site-functions/_arwatch"),
+        ("fish", "XDG_CONFIG_HOME/fish/completions/arwatch.fish"),
+    ],
+)
+def test_one_command_installs_completion_and_manual(home, shell, file, monkeypatch):
+    monkeypatch.setenv("SHELL", f"/usr/bin/{shell}")
+    dry = CliRunner().invoke(cli.main, ["install-completion", "--dry-run"])
+    assert dry.exit_code == 0, dry.output
+    assert list(home.iterdir()) == []
+    done = CliRunner().invoke(cli.main, ["install-completion"])
+    assert done.output.replace("written", "would be written") == dry.output
+    assert "_ARWATCH_COMPLETE" in (home / file).read_text()
+    assert (home / "XDG_DATA_HOME/man/man1/arwatch.1").read_text() == PAGES["arwatch.1"]
+    assert ("fpath" in done.output) is (shell == "zsh")
+
+
+def test_an_unknown_shell_is_explained(home, monkeypatch):
+    monkeypatch.setenv("SHELL", "/bin/csh")
+    done = CliRunner().invoke(cli.main, ["install-completion"])
+    assert done.exit_code == 1
+    assert "--shell bash" in done.output
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_bash_completes_commands_by_what_was_installed(home):
+    CliRunner().invoke(cli.main, ["install-completion", "--shell", "bash"])
+    script = home / "XDG_DATA_HOME/bash-completion/completions/arwatch"
+    program = home / "bin" / "arwatch"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {shutil.which("python3")} -m arwatch "$@"\n')
+    program.chmod(0o755)
+    ask = f'. {script}; COMP_WORDS=(arwatch inst); COMP_CWORD=1; _arwatch_completion arwatch; echo "${{COMPREPLY[@]}}"'
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    package = str(Path(cli.__file__).parents[1])
+    environment = os.environ | {"PATH": path, "PYTHONPATH": package}
+    done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True, env=environment)
+    assert sorted(done.stdout.split()) == ["install-completion", "install-service"]

@@ -1,0 +1,35 @@
+"""Times as people type them."""
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from arwatch.commands.options import moment_of
+
+NOW = datetime(2026, 11, 22, 1, 0, tzinfo=timezone(timedelta(hours=1)))
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("now", "2026-11-22 01:00"),
+        ("today", "2026-11-22 00:00"),
+        ("Yesterday", "2026-11-21 00:00"),
+        ("00:30", "2026-11-22 00:30"),
+        ("20:30", "2026-11-21 20:30"),
+        ("9:05:30", "2026-11-21 09:05:30"),
+        ("2h", "2026-11-21 23:00"),
+        ("-90min", "2026-11-21 23:30"),
+        ("3 d ago", "2026-11-19 01:00"),
+        ("2026-11-20", "2026-11-20 00:00"),
+        ("2026-11-20 20:30", "2026-11-20 20:30"),
+        ("2026-11-20T20:30+00:00", "2026-11-20 21:30"),
+    ],
+)
+def test_a_time_is_the_last_one_that_was(typed, meant):
+    assert moment_of(typed, NOW) == datetime.fromisoformat(f"{meant}+01:00")
+
+
+@pytest.mark.parametrize("typed", ["", "soon", "25:00", "12", "2026-13-01", "tomorrow"])
+def test_what_is_no_time_is_none(typed):
+    assert moment_of(typed, NOW) is None
