@@ -1,8 +1,11 @@
-"""One cache of compiled kernels, and no settings, for the tests and the programs that they start."""
+"""One cache of compiled kernels, and no settings, for the tests and their programs; and a place that systemd has."""
 
 import os
+import socket
 import subprocess
 import sys
+
+import pytest
 
 from arwatch.platform import paths
 
@@ -13,3 +16,13 @@ def pytest_configure(config):
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         # else every process compiles them for itself, all at once: more than a minute on two cores
         subprocess.run([sys.executable, "-c", "from arwatch.sky import warm_up; warm_up()"], check=True)
+
+
+@pytest.fixture
+def manager(tmp_path, monkeypatch):
+    """Listen in systemd's place to what a service tells it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        yield listening

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import socket
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from arwatch.daemon.heartbeat import SPARE_S, Heartbeat, ago, status
 from arwatch.daemon.report import Report
+from arwatch.daemon.tonight import Tonight, last_noon
 
 TIMEOUT_S = 120.0
 PATIENCE = TIMEOUT_S + SPARE_S
@@ -19,7 +23,8 @@ class Scheduler(SimpleNamespace):
 
 
 def report(told: list[dict[str, object]] | None = None) -> Report:
-    return Report(lambda event, **facts: told.append({"event": event} | facts))  # type: ignore[arg-type, union-attr]
+    listed = [] if told is None else told
+    return Report(lambda event, **facts: listed.append({"event": event} | facts))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -54,13 +59,65 @@ def test_a_report_of_a_worker_is_progress() -> None:
 
 def test_the_status_says_what_goes_on() -> None:
     night = report()
-    night.counts["written"] = 143
-    assert status(Scheduler(), night, 1009.0) == "waiting · 143 written, 0 failed"
+    night.tonight = Tonight(lambda _since: {"written": 142, "failed": 1})
+    night.frame("frame.written", Path("a.ARW"))
+    assert status(Scheduler(), night, [], 1009.0) == "waiting · 143 written, 1 failed tonight"
     night.last = ("DSC01234", 1000.0, "R 812 G 1404 B 963")
-    assert status(Scheduler(in_work=1), night, 1009.0) == (
-        "working · 143 written, 0 failed · last DSC01234 9 s ago · sky R 812 G 1404 B 963"
+    assert status(Scheduler(in_work=1), night, [], 1009.0) == (
+        "working · 143 written, 1 failed tonight · last DSC01234 9 s ago · sky R 812 G 1404 B 963"
     )
-    assert status(Scheduler(paused=True), night, 1009.0).startswith("disk low")
+    assert status(Scheduler(paused=True), night, [], 1009.0).startswith("disk low")
+
+
+@pytest.mark.parametrize("end", ["frame.written", "frame.skipped", "frame.failed", "frame.gone", "frame.seen"])
+def test_the_status_says_how_many_are_retried_and_which_folders_are_away(end: str) -> None:
+    night = report()
+    for name in ("a", "a", "b"):
+        night.frame("frame.retried", Path(f"{name}.ARW"))
+    shown = status(Scheduler(), night, ["missing: /mnt/stick"], 0.0)
+    assert shown == "waiting · 0 written, 0 failed tonight · 2 retrying · missing: /mnt/stick"
+    for name in ("a", "b"):
+        night.frame(end, Path(f"{name}.ARW"))
+    assert "retrying" not in status(Scheduler(), night, [], 0.0)
+
+
+def test_a_folder_that_is_lost_shows_at_once(manager: socket.socket) -> None:
+    heartbeat = Heartbeat(0.0)
+    heartbeat.renew(Scheduler(), report(), [], TIMEOUT_S, 0.0)
+    heartbeat.renew(Scheduler(), report(), ["missing: /mnt/stick"], TIMEOUT_S, 0.1)
+    assert "missing" not in manager.recv(1000).decode()
+    assert "missing: /mnt/stick" in manager.recv(1000).decode()
+
+
+@pytest.mark.parametrize(
+    ("now", "noon"),
+    [
+        ("2026-11-21 11:59:59", "2026-11-20 12:00:00"),
+        ("2026-11-21 12:00:00", "2026-11-21 12:00:00"),
+        ("2026-11-22 03:00:00", "2026-11-21 12:00:00"),
+        ("2027-01-01 01:00:00", "2026-12-31 12:00:00"),
+        ("2026-10-25 09:00:00", "2026-10-24 12:00:00"),  # clocks were set back in between
+    ],
+)
+def test_tonight_began_at_noon(monkeypatch: pytest.MonkeyPatch, now: str, noon: str) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        seconds = [time.mktime(time.strptime(text, "%Y-%m-%d %H:%M:%S")) for text in (now, noon)]
+        assert last_noon(seconds[0]) == seconds[1]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_the_counts_begin_anew_at_noon() -> None:
+    now = [last_noon(time.time()) + 3600.0]
+    tonight = Tonight(lambda since: {"written": 7} if since == now[0] - 3600.0 else {}, lambda: now[0])
+    tonight.count("failed")
+    tonight.count("retried")
+    assert str(tonight) == "7 written, 1 failed tonight"
+    now[0] += 86400.0
+    assert str(tonight) == "0 written, 0 failed tonight"
 
 
 def test_a_backlog_s_rate_and_time_left_are_told() -> None:
@@ -68,7 +125,7 @@ def test_a_backlog_s_rate_and_time_left_are_told() -> None:
     heartbeat = Heartbeat(0.0)
     for second in range(11):
         heartbeat.worker_reported(float(second), finished=True)
-    heartbeat.renew(Scheduler(waiting=100), report(told), TIMEOUT_S, 10.0)
+    heartbeat.renew(Scheduler(waiting=100), report(told), [], TIMEOUT_S, 10.0)
     assert told == [{"event": "backlog.progress", "waiting": 100, "per_minute": 60.0, "left_s": 100}]
     assert heartbeat.sleep(10.0) <= 10.0
 

@@ -190,7 +190,7 @@ def test_only_disks_that_the_machine_needs_are_required(tmp_path: Path) -> None:
 def test_a_users_drop_in_says_only_where_arwatch_is(tmp_path: Path) -> None:
     lines = _drop_in(["/home/anna/captures"], tmp_path / "none", confined=False)
     keys = [line.partition("=")[0] for line in lines if "=" in line]
-    assert keys == ["ExecStart", "ExecStart", "TimeoutStopSec"]
+    assert keys == ["ExecStart", "ExecStart", "ExecReload", "ExecReload", "TimeoutStopSec"]
 
 
 @pytest.fixture

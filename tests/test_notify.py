@@ -1,19 +1,8 @@
 """What systemd is told: a real datagram socket in its place."""
 
-import socket
-
 import pytest
 
 from arwatch.telling import systemd
-
-
-@pytest.fixture
-def manager(tmp_path, monkeypatch):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-        listening.bind(str(tmp_path / "notify"))
-        listening.settimeout(10)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        yield listening
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from arwatch.telling.text import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from arwatch.daemon.service import Service
+    from arwatch.daemon.signals import Signals
     from arwatch.ledger.history import History
     from arwatch.settings import Settings
 
@@ -72,8 +74,31 @@ def run(folders: Sequence[str], config: Path | None, since: float | None, *, rec
     Example: arwatch run ~/captures --new-only
     """
     from arwatch.daemon.signals import Signals
+    from arwatch.platform.processes import end_all
 
-    signals = Signals()  # before anything that takes time
+    with Signals() as signals:  # from before the first process is started: whatever the moment, a signal ends all
+        try:
+            service, code = _run(folders, config, signals, recursive=recursive, since=since, new_only=new_only)
+        finally:
+            held = end_all(END_S)
+    if service.left_behind or held:  # a usual exit would wait for what a file system holds
+        os._exit(code)
+    sys.exit(code)
+
+
+END_S = 2.0
+"""How long the end of the daemon waits for processes that it has killed."""
+
+
+def _run(
+    folders: Sequence[str],
+    config: Path | None,
+    signals: Signals,
+    *,
+    recursive: bool,
+    since: float | None,
+    new_only: bool,
+) -> tuple[Service, int]:
     _load_ahead()
     from arwatch.daemon.arrivals import Wanted
     from arwatch.daemon.service import Service
@@ -94,14 +119,10 @@ def run(folders: Sequence[str], config: Path | None, since: float | None, *, rec
             raise SettingsError(f"no folder to watch: name one, as in `arwatch run ~/captures`, or in {place}")
         return settings
 
-    with signals:
-        settings = read()
-        wanted = Wanted(since_ns=int(since * 1e9) if since else 0, new_only=new_only)
-        service = Service(settings, read, Log(settings.log), signals, source=path, wanted=wanted)
-        code = service.run()
-    if service.left_behind:  # a usual exit would wait for what a file system holds
-        os._exit(code)
-    sys.exit(code)
+    settings = read()
+    wanted = Wanted(since_ns=int(since * 1e9) if since else 0, new_only=new_only)
+    service = Service(settings, read, Log(settings.log), signals, source=path, wanted=wanted)
+    return service, service.run()
 
 
 @main.command(short_help="Process files and folders once.")

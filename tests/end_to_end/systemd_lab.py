@@ -21,6 +21,8 @@ SYSTEMD = Path("/lib/systemd/systemd")
 UNITS = Path("/lib/systemd/system")
 TOOLS = ("journalctl", "mount", "nsenter", "systemctl", "unshare", "useradd")
 TARGETS = ("basic", "default", "local-fs", "multi-user", "network", "shutdown", "sockets", "sysinit", "timers")
+CODE = Path(arwatch.__file__).parents[1]
+"""What is tested: commands and services inside import arwatch from here, whichever one is installed."""
 HIDDEN = ("/home", "/media", "/mnt", "/root", "/run", "/srv", "/tmp", "/var/cache", "/var/lib", "/var/log", "/var/tmp")
 NAMESPACES = ("--pid", "--mount", "--uts", "--ipc", "--cgroup")
 
@@ -35,6 +37,8 @@ mount -t proc proc /proc
 cp -a /etc "$LAB/etc"
 rm -rf "$LAB/etc/systemd/system" "$LAB/etc/fstab"
 mkdir -p "$LAB/etc/systemd/system"
+mkdir -p "$LAB/etc/systemd/system.conf.d"
+printf '[Manager]\nDefaultEnvironment="PYTHONPATH=%s"\n' "$LAB_CODE" > "$LAB/etc/systemd/system.conf.d/code.conf"
 mount --bind "$LAB/etc" /etc
 for d in $LAB_HIDDEN; do mkdir -p "$d"; mount -t tmpfs -o mode=755 tmpfs "$d"; done
 chmod 1777 /tmp /var/tmp
@@ -74,6 +78,7 @@ class Lab:
         """Run a command inside, as root; gives what it printed."""
         units = f"/etc/systemd/system:/run/systemd/system:{self._units}"
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "SYSTEMD_UNIT_PATH": units}
+        environment["PYTHONPATH"] = str(CODE)
         enter = ["nsenter", "-t", str(self.init), "-p", "-m", "-u", "-i", "--", *command]
         done = subprocess.run(enter, capture_output=True, text=True, env=environment, timeout=200, check=False)
         if check and done.returncode:
@@ -118,9 +123,10 @@ def booted() -> Iterator[Lab]:
     folder = Path(tempfile.mkdtemp(prefix="arwatch-lab-", dir="/dev/shm"))
     _write_units(folder / "units")
     groups = _own_groups(folder.name)
-    places = {Path(sys.prefix), Path(sys.base_prefix), Path(arwatch.__file__).parents[2]}
+    places = {Path(sys.prefix), Path(sys.base_prefix), CODE.parent}
     keep = [str(p) for p in sorted(places) if any(p.is_relative_to(place) for place in HIDDEN)]
     environment = os.environ | {"LAB": str(folder), "LAB_KEEP": ":".join(keep), "LAB_HIDDEN": ":".join(HIDDEN)}
+    environment["LAB_CODE"] = str(CODE)
     unshare = ["unshare", *NAMESPACES, "--fork", "--kill-child", "bash", "-c", BOOT]
     enter = "".join(f'echo $$ > "{group}/cgroup.procs"; ' for group in groups)
     with (folder / "boot.log").open("wb") as file:

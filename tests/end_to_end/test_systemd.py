@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from astropy.io import fits
@@ -97,6 +99,11 @@ class Night:
         """Give the worker's process id."""
         servers = self.lab.run("pgrep", "-P", self.main()).split()
         return self.lab.run("pgrep", "-P", ",".join(servers)).strip()
+
+    def processes(self) -> list[str]:
+        """Give the ids of the service's processes."""
+        group = self.lab.show("arwatch", "ControlGroup")
+        return self.lab.run("cat", f"/sys/fs/cgroup{group}/cgroup.procs", check=False).split() if group else []
 
     def is_running(self) -> bool:
         """Whether the service is ready."""
@@ -195,9 +202,8 @@ def test_frames_become_fits_and_journal_entries(night: Night) -> None:
     names = night.give(3) + night.give(1, HOME)
     night.wait(names)
     assert {str(entry["frame"]) for entry in night.events("frame.written")} >= set(names)
-    assert re.fullmatch(
-        r"(waiting|working) · \d+ written, 0 failed · last DSC\d{5} \d+ s ago · sky R \d+ G \d+ B \d+", night.status()
-    )
+    parts = r"(waiting|working)", r"\d+ written, 0 failed tonight", f"missing: {STICK}", r"last DSC\d{5} \d+ s ago"
+    assert re.fullmatch(" · ".join([*parts, r"sky R \d+ G \d+ B \d+"]), night.status())
     found = night.lab.journal("arwatch", f"ARWATCH_FRAME={names[0]}", "ARWATCH_EVENT=frame.written", "--output=json")
     assert len(found.splitlines()) == 1
     warnings = night.lab.journal("arwatch", "--priority=warning", "--identifier=arwatch", "--output=cat")
@@ -228,20 +234,55 @@ def test_logs_shows_what_is_asked_for_and_follows(night: Night) -> None:
     night.wait([name])
 
 
-def test_reload_takes_new_settings_and_refuses_wrong_ones(night: Night) -> None:
-    main, config = night.main(), night.lab.path(CONFIG)
+@pytest.fixture
+def config(night: Night) -> Iterator[Path]:
+    """The settings' file, which a test may change."""
+    path = night.lab.path(CONFIG)
+    yield path
+    path.write_text(SETTINGS, encoding="utf-8")
+    night.lab.run("systemctl", "reload", "arwatch")
+
+
+def test_reload_takes_new_settings_and_says_what_has_changed(night: Night, config: Path) -> None:
+    main = night.main()
     config.write_text(SETTINGS + '[observer]\nname = "Anna"\n', encoding="utf-8")
     night.lab.run("systemctl", "reload", "arwatch")
-    night.lab.wait(lambda: night.events("service.reloaded"), "reloaded")
+    assert night.events("service.reloaded")[-1]["reason"] == "[observer] name: '' -> 'Anna'"
     (name,) = night.give()
     night.wait([name])
     assert fits.getval(night.lab.path(CAPTURES / name).with_suffix(".bkg_subtracted.fits"), "OBSERVER", 1) == "Anna"
-    config.write_text(SETTINGS + "[observer]\nnane = 1\n", encoding="utf-8")
     night.lab.run("systemctl", "reload", "arwatch")
-    night.lab.wait(lambda: night.events("service.reload_failed"), "refused")
-    config.write_text(SETTINGS, encoding="utf-8")
-    night.lab.wait(night.is_running, "active")
+    assert night.events("service.reloaded")[-1]["reason"] == "nothing has changed"
     assert night.main() == main
+
+
+def test_a_reload_with_wrong_settings_fails_and_the_service_goes_on(night: Night, config: Path) -> None:
+    main = night.main()
+    config.write_text(SETTINGS + "[observer]\nnane = 1\n", encoding="utf-8")
+    said = night.lab.run("systemctl", "reload", "arwatch", check=False)
+    assert "Job for arwatch.service failed" in said
+    assert night.is_running()
+    (refused,) = night.events("service.reload_failed")
+    mend = "[observer] nane: no such key; did you mean name?"
+    line = len(SETTINGS.splitlines()) + 2
+    assert refused["reason"] == f"{CONFIG}: 1 setting cannot be used: line {line}: {mend}"
+    shown = night.lab.run("systemctl", "status", "--no-pager", "--full", "arwatch")
+    assert re.search(rf"arwatch\[\d+\]:   line {line}: {re.escape(mend)}$", shown, re.MULTILINE)
+    night.wait(night.give())
+    assert night.main() == main
+    assert not [path for path in night.lab.path("/run/arwatch").iterdir() if path.suffix == ".reload"]
+
+
+def test_a_reload_says_what_needs_a_restart(night: Night, config: Path) -> None:
+    night.lab.run("install", "-d", "-m", "777", "/srv/new")
+    changed = SETTINGS.replace("folders = [", 'folders = ["/srv/new", ') + '[state]\nfolder = "/srv/state"\n'
+    config.write_text(changed, encoding="utf-8")
+    night.lab.run("systemctl", "reload", "arwatch")
+    reason = str(night.events("service.restart_needed")[-1]["reason"])
+    assert reason.startswith("[state] folder: the ledger is another one after a restart; /srv/new: ")
+    assert "`arwatch install-service` again and restart it" in reason
+    night.lab.wait(lambda: "not writable: /srv/new" in night.status(), "told in the status")
+    assert "`arwatch install-service` again" in str(night.events("output.blocked")[-1]["reason"])
 
 
 def test_a_killed_worker_costs_an_attempt(night: Night) -> None:
@@ -282,9 +323,15 @@ def test_a_full_disk_is_waited_for(night: Night) -> None:
     filler = night.lab.path(CAPTURES / "filler")
     free = os.statvfs(filler.parent)
     filler.write_bytes(bytes(free.f_bavail * free.f_frsize - (8 << 20)))
-    names = night.give(2)
-    night.wait(names, "settled")
-    night.lab.wait(lambda: night.status().startswith("disk low"), "status")
+    names: list[str] = []
+
+    def is_low_or_written() -> bool:
+        return night.status().startswith("disk low") or night.state(names[-1]) == "written"
+
+    while not night.status().startswith("disk low"):  # how full the disk is, is asked every few seconds
+        names += night.give()
+        night.lab.wait(is_low_or_written, "low or written")
+    assert night.state(names[-1]) == "settled"
     assert night.events("disk.low")
     filler.unlink()
     night.wait(names)
@@ -313,6 +360,41 @@ def test_a_disk_that_is_plugged_in_later_is_watched_and_may_be_written_to(night:
     night.wait(night.give(2, STICK))
 
 
+@pytest.mark.parametrize("moment", ["idle", "working", "starting", "compiling"])
+def test_a_stop_at_any_moment_leaves_nothing_for_systemd_to_kill(night: Night, moment: str) -> None:
+    began = night.lab.run("date", "+%s.%N").strip()
+    names = []
+    if moment == "working":
+        night.lab.run("kill", "-STOP", night.worker())
+        names = night.give(2, HOME)
+        night.wait(names[:1], "working")
+    elif moment in {"starting", "compiling"}:
+        night.lab.run("systemctl", "stop", "arwatch")
+        if moment == "compiling":
+            night.lab.run("mv", "/var/cache/arwatch", "/var/cache/kept")
+        night.lab.run("systemctl", "start", "--no-block", "arwatch")
+        if moment == "compiling":
+            night.lab.wait(lambda: "compiling" in night.status(), "compiling")
+        else:
+            night.lab.wait(lambda: len(night.processes()) > 1, "the daemon's first process")
+    night.lab.run("systemctl", "stop", "arwatch")
+    states = [night.lab.show("arwatch", name) for name in ("ActiveState", "Result")]
+    if moment == "compiling":
+        night.lab.run("rm", "-rf", "/var/cache/arwatch")
+        night.lab.run("mv", "/var/cache/kept", "/var/cache/arwatch")
+    night.lab.run("systemctl", "start", "arwatch")
+    assert states == ["inactive", "success"]
+    assert "SIGKILL" not in night.lab.journal("arwatch", f"--since=@{began}")
+    night.wait(names)
+
+
+def test_the_counts_of_tonight_survive_a_restart(night: Night) -> None:
+    night.wait(night.give())
+    before = night.status().split(" · ")[1]
+    night.lab.run("systemctl", "restart", "arwatch")
+    assert night.status().split(" · ")[1] == before != "0 written, 0 failed tonight"
+
+
 def test_wrong_settings_are_not_tried_for_ever(night: Night) -> None:
     config = night.lab.path(CONFIG)
     config.write_text(SETTINGS.replace("settle_s", "settel_s"), encoding="utf-8")
@@ -339,6 +421,102 @@ def test_a_second_camera_gets_an_instance(booted_night: Night) -> None:
     lab.run(arwatch_command(), "uninstall-service", "--config", "/etc/arwatch/north.toml")
     assert not lab.path("/etc/systemd/system/arwatch@.service").exists()
     assert booted_night.is_running()
+
+
+Install: TypeAlias = Callable[[str, str], str]
+
+
+@pytest.fixture
+def install(booted_night: Night) -> Iterator[Install]:
+    """Install an instance of a name for settings; gives what the installer said."""
+    lab, installed = booted_night.lab, []
+
+    def install(name: str, settings: str) -> str:
+        lab.path(f"/tmp/{name}.toml").write_text(f"{settings}\n[disk]\nmin_free_mib = 1\n", encoding="utf-8")
+        installed.append(f"/etc/arwatch/{name}.toml")
+        return lab.run(arwatch_command(), "install-service", "--config", f"/tmp/{name}.toml")
+
+    yield install
+    for config in installed:
+        lab.run(arwatch_command(), "uninstall-service", "--config", config)
+    lab.run("rm", "-rf", "/srv/east")
+
+
+@pytest.mark.parametrize("group", ["disk", "docker"])
+def test_the_service_never_becomes_a_member_of_a_powerful_group(
+    booted_night: Night, install: Install, group: str
+) -> None:
+    lab = booted_night.lab
+    lab.run("groupadd", "--force", group)  # docker: a number as people's groups have it
+    lab.run("install", "-d", "-g", group, "-m", "2775", "/srv/east")
+    said = install("group", '[watch]\nfolders = ["/srv/east"]')
+    assert re.search(rf"may not write to /srv/east \(.*{group}.*: the service does not become a member\)", said)
+    assert "sudo chgrp arwatch /srv/east && sudo chmod g+rwxs /srv/east" in said
+    assert "SupplementaryGroups" not in lab.run("systemctl", "cat", "arwatch@group")
+
+
+@pytest.mark.parametrize("how", ["mounted", "made"])
+def test_a_missing_output_folder_is_waited_for(booted_night: Night, install: Install, how: str) -> None:
+    lab, unit, out = booted_night.lab, f"arwatch@{how}", Path("/mnt/archive/fits")
+    lab.run("mkdir", "-p", str(out.parent))
+    lab.run("install", "-d", "-m", "777", "/srv/east")
+    said = install(how, f'[watch]\nfolders = ["/srv/east"]\nsettle_s = 0.3\n[output]\nfolder = "{out}"')
+    assert f"note: {out} is not there now" in said
+    lab.run("systemctl", "start", unit)
+    simulate.write_arw(lab.path("/srv/east/DSC00001.ARW"), simulate.render(simulate.tonight(400, 600)).mosaic)
+
+    def told(event: str) -> list[str]:
+        return [str(e["folder"]) for e in lab.events(unit) if e["event"] == event]
+
+    lab.wait(lambda: "frame.settled" in lab.journal(unit), "settled", unit)
+    assert told("watch.lost") == [str(out)]
+    assert f"missing: {out}" in lab.show(unit, "StatusText")
+    assert not lab.path(out).exists()
+    if how == "mounted":
+        lab.run("mount", "-t", "tmpfs", "archive", str(out.parent))
+    lab.run("install", "-d", "-m", "777", str(out))
+    if how == "made":  # on the system's disk, which the running service sees read-only
+        lab.wait(lambda: told("output.blocked"), "blocked", unit)
+        assert "run `arwatch install-service` again and restart it" in lab.journal(unit)
+        lab.run("systemctl", "restart", unit)
+    lab.wait((lab.path(out) / "DSC00001.bkg_subtracted.fits").exists, "the FITS", unit)
+    if how == "mounted":
+        lab.run("systemctl", "stop", unit)
+        lab.run("umount", str(out.parent))
+
+
+@pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="there is no FUSE here")
+def test_the_service_stops_in_time_while_a_share_does_not_answer(booted_night: Night, install: Install) -> None:
+    pytest.importorskip("mfusepy")
+    lab, unit = booted_night.lab, "arwatch@share"
+    lab.run("mkdir", "/srv/disk", "/srv/share")
+    for folder in ("/srv/east", "/srv/fits"):
+        lab.run("install", "-d", "-m", "777", folder)
+    share = f"{sys.executable} {Path(__file__).with_name('hanging_share.py')} /srv/disk /srv/share"
+    server = lab.run("sh", "-c", f"{share} > /srv/share.log 2>&1 & echo $!").strip()
+    lab.wait(lambda: "/srv/share" in lab.run("cat", "/proc/mounts"), "the share")
+    install(
+        "share",
+        '[watch]\nfolders = ["/srv/share", "/srv/east"]\nsettle_s = 0.3\nobserver = "polling"\n'
+        '[output]\nfolder = "/srv/fits"\n[service]\nstop_timeout_s = 1.0',
+    )
+    lab.run("systemctl", "start", unit)
+    mosaic = simulate.render(simulate.tonight(400, 600)).mosaic
+    simulate.write_arw(lab.path("/srv/disk/DSC00001.ARW"), mosaic)
+    lab.wait(lab.path("/srv/fits/DSC00001.bkg_subtracted.fits").exists, "the FITS", unit)
+    lab.run("kill", "-STOP", server)
+    try:
+        lab.wait(lambda: "does not answer: /srv/share" in lab.show(unit, "StatusText"), "stalled", unit)
+        simulate.write_arw(lab.path("/srv/east/DSC00002.ARW"), mosaic)
+        lab.wait(lab.path("/srv/fits/DSC00002.bkg_subtracted.fits").exists, "the other folder's", unit)
+        began = time.monotonic()
+        lab.run("systemctl", "stop", unit)
+        assert time.monotonic() - began < 15.0
+        assert [lab.show(unit, name) for name in ("ActiveState", "Result")] == ["inactive", "success"]
+        assert "SIGKILL" not in lab.journal(unit)
+    finally:
+        lab.run("kill", "-KILL", server)
+        lab.run("umount", "/srv/share")
 
 
 def test_a_user_has_a_service_of_ones_own(booted_night: Night) -> None:

@@ -75,4 +75,19 @@ def logs(
     sys.exit(journal.show(wanted, follow=not no_follow))
 
 
-COMMANDS = (install_service, uninstall_service, logs)
+@click.command(hidden=True)
+@click.argument("pid", type=click.IntRange(2))
+def reload(pid: int) -> None:
+    """Let the daemon PID read its settings again: the service's ExecReload.
+
+    Exit code 78: they cannot be used, and those of before stay in force.
+
+    \b
+    Example: systemctl reload arwatch
+    """
+    from arwatch.daemon import reloading
+
+    reloading.ask(pid)
+
+
+COMMANDS = (install_service, uninstall_service, logs, reload)

@@ -16,9 +16,11 @@ from arwatch.daemon.place import Broke, Missing, OutputFound, Present, Writable
 from arwatch.daemon.settle import Gone, Refused, Waiting
 from arwatch.model.job import Source
 from arwatch.output.naming import output_root, root_of
+from arwatch.telling.text import shorten
 from arwatch.work.room import UNKNOWN, Free
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from multiprocessing.connection import Connection
 
     from arwatch.daemon.arrivals import Arrivals
@@ -133,6 +135,14 @@ class Folders:
         """Watched folders that do not answer, or whose outputs' folder does not."""
         output = self._settings.output
         return [root for root in self._watched if self._stalled & {root, output_root(output, root)}]
+
+    def troubles(self) -> list[str]:
+        """Say for the status which folders cannot be used now, and why in a word or two."""
+        silent = self._stalled
+        missing = self._missing - silent
+        blocked = self._unwritable.keys() - silent - missing
+        kinds = {"missing": missing, "does not answer": silent, "not writable": blocked}
+        return [f"{kind}: {_named(folders)}" for kind, folders in kinds.items() if folders]
 
     def free(self, folder: Path) -> Free:
         """What could still be written to a folder when that was last asked."""
@@ -302,3 +312,9 @@ class Folders:
         self._unwritable.pop(folder, None)
         self._stalled.discard(folder)
         self._returning.discard(folder)
+
+
+def _named(folders: Collection[Path]) -> str:
+    """Name one folder, and say how many more there are."""
+    first, *more = sorted(map(str, folders))
+    return shorten(first, 40) + (f" and {len(more)} more" if more else "")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from arwatch.telling import systemd
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from arwatch.daemon.report import Report
     from arwatch.telling.log import Log
     from arwatch.work.scheduler import Scheduler
@@ -33,6 +35,7 @@ class Heartbeat:
         self._progress = now
         self._finished: deque[float] = deque(maxlen=200)
         self._tell_at = self._renew_at = now
+        self._troubles: Sequence[str] = ()
 
     def worker_reported(self, now: float, *, finished: bool) -> None:
         """Take note that a worker reported; `finished`: the end of a frame."""
@@ -45,8 +48,24 @@ class Heartbeat:
         """Seconds until there is something to tell."""
         return max(0.0, min(self._tell_at, self._renew_at) - now)
 
-    def renew(self, scheduler: Scheduler, report: Report, timeout_s: float, now: float) -> None:
-        """Tell what is due; `timeout_s` is a frame's time limit."""
+    def renew(
+        self, scheduler: Scheduler, report: Report, troubles: Sequence[str], timeout_s: float, now: float
+    ) -> None:
+        """Tell what is due.
+
+        Parameters
+        ----------
+        scheduler, report
+            What goes on.
+        troubles
+            What is wrong with folders; told at once where it changes.
+        timeout_s
+            A frame's time limit.
+        now
+            Monotonic seconds.
+        """
+        if troubles != self._troubles:
+            self._troubles, self._renew_at = troubles, now
         if now >= self._tell_at:
             self._tell_at = now + TELL_S
             self._tell_backlog(scheduler.waiting(), report.log, now)
@@ -54,7 +73,7 @@ class Heartbeat:
             every = systemd.watchdog_s()
             self._renew_at = now + (every / 4 if every else BEAT_S)
             if not self.is_stuck(scheduler, timeout_s, now):
-                systemd.notify(WATCHDOG="1", STATUS=status(scheduler, report, now))
+                systemd.notify(WATCHDOG="1", STATUS=status(scheduler, report, troubles, now))
 
     def is_stuck(self, scheduler: Scheduler, timeout_s: float, now: float) -> bool:
         """Whether there is work, nothing keeps it from being done, and yet no worker has reported for too long."""
@@ -69,14 +88,15 @@ class Heartbeat:
             log("backlog.progress", waiting=waiting, per_minute=round(60 * rate, 1), left_s=round(waiting / rate))
 
 
-def status(scheduler: Scheduler, report: Report, now: float) -> str:
-    """One line for `systemctl status`."""
-    doing = "disk low" if scheduler.paused else "working" if scheduler.in_work else "waiting"
-    tally = f"{report.counts['written']} written, {report.counts['failed']} failed"
-    if report.last is None:
-        return f"{doing} · {tally}"
-    frame, when, sky = report.last
-    return f"{doing} · {tally} · last {frame} {ago(now - when)} · sky {sky}"
+def status(scheduler: Scheduler, report: Report, troubles: Sequence[str], now: float) -> str:
+    """One line for `systemctl status`: first what somebody may have to see to, last the night's last frame."""
+    parts = ["disk low" if scheduler.paused else "working" if scheduler.in_work else "waiting", str(report.tonight)]
+    parts += [f"{len(report.retrying)} retrying"] if report.retrying else []
+    parts += troubles
+    if report.last is not None:
+        frame, when, sky = report.last
+        parts += [f"last {frame} {ago(now - when)}", f"sky {sky}"]
+    return " · ".join(parts)
 
 
 def ago(seconds: float) -> str:

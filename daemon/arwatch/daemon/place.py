@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from arwatch.output.publish import remove_stale
+from arwatch.platform.access import why_not_writable
 from arwatch.platform.fs import belongs_on_a_disk_that_is_away, look, mount_point
 from arwatch.work.room import UNKNOWN, free_room
 
@@ -239,15 +240,7 @@ class Place(threading.Thread):
 
     def _check_writable(self) -> None:
         """Tell whether outputs can be written here, when that changes."""
-        why = None
-        if not os.access(self.path, os.W_OK):
-            read_only = os.statvfs(self.path).f_flag & os.ST_RDONLY
-            why = (
-                "the file system is read-only: remount it writable; for a service: run `arwatch install-service` again"
-                " and restart it"
-                if read_only
-                else "permission denied: let arwatch's user write there (chown, chmod g+w)"
-            )
+        why = why_not_writable(self.path)
         if why != self._told_unwritable:
             self._told_unwritable = why
             self._post(Writable(self.path, why))

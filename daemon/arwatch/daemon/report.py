@@ -1,10 +1,11 @@
-"""What happens -> events in the log, and the counts of this run."""
+"""What happens -> events in the log, the counts of this run and of tonight."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
+from arwatch.daemon.tonight import Tonight
 from arwatch.model.figures import line
 from arwatch.model.outcome import Failed, Skipped, Written
 from arwatch.platform.fs import NO_MORE_FILES
@@ -22,6 +23,10 @@ class Report:
 
     def __init__(self, log: Log) -> None:
         self.log = log
+        self.tonight = Tonight(lambda _since: {})
+        """Across restarts, as soon as the ledger is open."""
+        self.retrying: set[Path] = set()
+        """Frames of which an attempt failed, and that will get another."""
         self.counts = {"written": 0, "skipped": 0, "failed": 0, "retried": 0}
         self.last: tuple[str, float, str] | None = None
         """The last frame written, when (monotonic seconds), its sky."""
@@ -29,6 +34,11 @@ class Report:
     def frame(self, event: str, path: Path, **facts: object) -> None:
         """Tell an event of a frame, such as `frame.failed`, and count it."""
         kind = event.removeprefix("frame.")
+        self.tonight.count(kind)
+        if kind == "retried":
+            self.retrying.add(path)
+        else:
+            self.retrying.discard(path)
         if kind in self.counts:
             self.counts[kind] += 1
         self.log(event, frame=path.name, path=str(path), **facts)

@@ -7,18 +7,21 @@ import signal
 import sqlite3
 import time
 from contextlib import ExitStack, suppress
+from functools import partial
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 from arwatch import __version__
-from arwatch.daemon import lease
+from arwatch.daemon import lease, reloading
 from arwatch.daemon.arrivals import ALL, Arrivals, Wanted
 from arwatch.daemon.folders import Folders
-from arwatch.daemon.heartbeat import TELL_S, Heartbeat, status
+from arwatch.daemon.heartbeat import SPARE_S, TELL_S, Heartbeat, status
 from arwatch.daemon.report import Report
 from arwatch.daemon.retention import Retention
+from arwatch.daemon.tonight import Tonight
 from arwatch.errors import ArwatchError, SettingsError
 from arwatch.ledger.faults import DamagedLedgerError, is_passing
+from arwatch.ledger.history import History
 from arwatch.ledger.store import Ledger, set_aside
 from arwatch.model.outcome import Skipped, Written
 from arwatch.platform import machine, paths
@@ -33,7 +36,7 @@ from arwatch.work.scheduler import Scheduler
 from arwatch.work.worker import Compiling, Ready
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from multiprocessing.connection import Connection
     from pathlib import Path
 
@@ -76,6 +79,7 @@ class Service:
         self._settings = settings
         self._source = str(source) if source else "none, defaults"
         self._wanted = wanted
+        self._state_in_use = settings.state
         self._reread = reread
         self._signals = signals
         self._report = Report(log)
@@ -120,7 +124,8 @@ class Service:
                 self._happened(happening)
             self._retention.apply(self._arrivals.ledger, self._settings.state.keep_days, time.monotonic())
         if self._ready:
-            self._heartbeat.renew(self._scheduler, self._report, self._settings.workers.timeout_s, time.monotonic())
+            troubles, timeout_s = self._folders.troubles(), self._settings.workers.timeout_s
+            self._heartbeat.renew(self._scheduler, self._report, troubles, timeout_s, time.monotonic())
 
     def _sleep(self) -> None:
         if self._ended():
@@ -153,7 +158,8 @@ class Service:
         elif isinstance(happening, Ready) and not self._ready:
             self._ready = True
             self._log("service.ready", seconds=round(now - self._began, 2))
-            systemd.notify(READY="1", STATUS=status(self._scheduler, self._report, now))
+            troubles = self._folders.troubles()
+            systemd.notify(READY="1", STATUS=status(self._scheduler, self._report, troubles, now))
         waiting, settle_s = self._scheduler.waiting(), self._settings.watch.settle_s
         self._report.happened(happening, settle_s=settle_s, waiting=waiting)
         if isinstance(happening, Ended):
@@ -173,6 +179,7 @@ class Service:
         self._folders.begin()
         roots = self._folders.paths
         ledger = self._open_ledger(roots)
+        self._report.tonight = Tonight(partial(_counts, ledger))
         for entry in list(ledger.entries("settled")) if self._wanted != ALL else ():
             if self._wanted.leaves(entry.mtime_ns):
                 ledger.gone(entry.path)  # a later run without such a wish takes it up
@@ -228,21 +235,30 @@ class Service:
             in_work = self._scheduler.in_work
             self._stop_by = time.monotonic() + self._settings.service.stop_timeout_s
             self._log("service.stopping", signal=signal.Signals(number).name, in_work=in_work)
-            systemd.notify(STOPPING="1", STATUS=f"finishing {in_work} frames")
+            more_s = self._settings.service.stop_timeout_s + SPARE_S  # it may have been raised since the unit was made
+            status = f"finishing {in_work} frames"
+            systemd.notify(STOPPING="1", EXTEND_TIMEOUT_USEC=str(int(more_s * 1e6)), STATUS=status)
         else:
             self._stop_by = time.monotonic()  # asked twice: at once
 
     def _reload(self) -> None:
+        askers = reloading.askers()  # before the file is read: who asks later wants it read again
         systemd.notify(RELOADING="1", MONOTONIC_USEC=str(time.monotonic_ns() // 1000))
+        refused = None
         try:
             new = self._reread()
         except (SettingsError, OSError) as error:
-            self._log("service.reload_failed", reason=str(error))
+            refused = str(error)
+            self._log("service.reload_failed", reason=reloading.on_one_line(refused))
         else:
+            old = self._settings
             self._apply(new)
-            self._log("service.reloaded")
+            self._log("service.reloaded", reason="; ".join(reloading.changes(old, new)) or "nothing has changed")
+            if waits := reloading.waits_for_restart(self._state_in_use, old, new):
+                self._log("service.restart_needed", reason="; ".join(waits))
         if self._ready:
             systemd.notify(READY="1")
+        reloading.answer(askers, refused)
 
     def _apply(self, new: Settings) -> None:
         old, self._settings = self._settings, new
@@ -297,3 +313,10 @@ class Service:
         else:  # a mistake in arwatch: the ledger is left as it is
             raise error
         self._folders.scan_soon()
+
+
+def _counts(ledger: Ledger, since: float) -> Mapping[str, int]:
+    """Count the frames that ended since then, by state; a ledger that cannot be asked keeps nothing from starting."""
+    with suppress(ArwatchError, sqlite3.Error), History(ledger.path.parent) as history:
+        return {str(state): count for state, count in history.counts(since).items()}
+    return {}

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from arwatch.errors import NameTakenError, NoSpaceError, WriteError
+from arwatch.platform.access import explain
 from arwatch.platform.beneath import open_beneath, rename_new
 from arwatch.platform.fs import NO_MORE_FILES, files_left
 
@@ -118,7 +119,7 @@ def _folder(path: Path, within: Path | None) -> Iterator[int]:
 
 def _explained(error: OSError, output: Path) -> WriteError:
     kind = NoSpaceError if error.errno in _FULL else WriteError
-    why = NO_MORE_FILES if kind is NoSpaceError and _no_more_files(output.parent) else error.strerror or error
+    why = NO_MORE_FILES if kind is NoSpaceError and _no_more_files(output.parent) else explain(error, output.parent)
     return kind(f"{output.name} could not be written to {output.parent}: {why}")
 
 

@@ -219,3 +219,17 @@ def file_system(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
         if real.is_relative_to(place) and len(place.parts) >= best:
             best, kind = len(place.parts), os.fsdecode(fs)
     return kind
+
+
+def is_mounted_read_only(path: Path, mounts: Path = Path("/proc/self/mounts")) -> bool:
+    """Whether this process sees a path below a mount that is read-only; its file system itself is not asked.
+
+    Source: proc(5), /proc/pid/mounts.
+    """
+    best, read_only = -1, False
+    for line in mounts.read_bytes().splitlines():
+        _, point, _, options, *_ = line.split(b" ")
+        place = _unescaped(point)
+        if path.is_relative_to(place) and len(place.parts) >= best:
+            best, read_only = len(place.parts), b"ro" in options.split(b",")
+    return read_only

@@ -11,13 +11,13 @@ import tempfile
 import time
 import warnings
 from multiprocessing import forkserver, process, resource_tracker, util
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from arwatch.platform.paths import private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 KILL_S = 1.0
 """How long a killed fork server is waited for."""
@@ -115,6 +115,57 @@ def die_with_parent() -> None:
 
     Source: prctl(2), PR_SET_PDEATHSIG.
     """
-    pr_set_pdeathsig = 1
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def end_all(patience_s: float) -> list[int]:
+    """Kill every process below this one and wait until it is gone; gives the ids of those that are still there.
+
+    This is the last thing that a daemon does: systemd would have to kill what it leaves behind, and would say so in the
+    journal. Only a file system that does not answer can hold a killed process. Nothing can be started afterwards.
+    """
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # the children of a child that is killed become ours
+    _let_go_of_the_resource_tracker()
+    deadline = time.monotonic() + patience_s
+    while children := _children():
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        _reap()
+        if time.monotonic() >= deadline:
+            return sorted(_children())
+        time.sleep(0.002)
+    return []
+
+
+def _children() -> set[int]:
+    """Give the processes whose parent is this one (proc(5), /proc/pid/task/tid/children)."""
+    found: set[int] = set()
+    for path in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # the thread has just ended
+            found.update(map(int, path.read_text().split()))
+    return found
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _let_go_of_the_resource_tracker() -> None:
+    """Keep Python from waiting for its resource tracker when it exits: by then the tracker has been waited for."""
+    tracker: Any = vars(resource_tracker)["_resource_tracker"]  # it has no public name
+    state = vars(tracker)
+    if state["_fd"] is not None:
+        os.close(state["_fd"])
+        state["_fd"] = state["_pid"] = None
+
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+"""Source: linux/prctl.h."""
+
+
+def _prctl(option: int, value: int) -> None:
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)

@@ -26,6 +26,11 @@ def notify(**state: str) -> None:
         s.sendto(message, socket.MSG_DONTWAIT, address)
 
 
+def is_a_service() -> bool:
+    """Whether systemd has started this process for a unit (systemd.exec(5) on INVOCATION_ID)."""
+    return "INVOCATION_ID" in os.environ
+
+
 def watchdog_s() -> float | None:
     """Seconds within which the manager wants to hear from this process; None: it does not."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):

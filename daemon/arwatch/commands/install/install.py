@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from arwatch.commands.install.groups import power_of
 from arwatch.commands.install.steps import Steps
 from arwatch.commands.install.unitfiles import DropIn, command, compilation, hidden, packaged
 from arwatch.errors import ArwatchError
@@ -210,13 +211,16 @@ def _rights(folders: list[Path]) -> tuple[list[str], list[str]]:
         if not folder.is_dir():
             notes.append(f"note: {folder} is not there now; if that is no disk to be plugged in later: make it")
         elif not _may_write(folder, []):
-            found = folder.stat()
-            if found.st_gid and _may_write(folder, [found.st_gid]):
-                groups.append(str(found.st_gid))
+            gid = folder.stat().st_gid
+            helps = _may_write(folder, [gid])
+            power = power_of(gid) if helps else None
+            if helps and power is None:
+                groups.append(str(gid))
             else:
                 name = shlex.quote(str(folder))
                 allow = f"sudo chgrp {ACCOUNT} {name} && sudo chmod g+rwxs {name}"
-                notes.append(f"note: arwatch may not write to {folder}; allow it with\n  {allow}")
+                why = f" ({power}: the service does not become a member)" if power else ""
+                notes.append(f"note: arwatch may not write to {folder}{why}; allow it with\n  {allow}")
     return sorted(set(groups)), notes
 
 

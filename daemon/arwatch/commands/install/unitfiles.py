@@ -87,7 +87,9 @@ class DropIn:
         """Render it."""
         unit = [] if not self.confined else list(_mounts(self.folders, fstab))
         start = " ".join(quoted(word, dollar=True) for word in [*command(), "run", "--config", str(self.config)])
-        service = ["ExecStart=", f"ExecStart={start}", f"TimeoutStopSec={self.stop_timeout_s + 30:.0f}"]
+        reload = " ".join(quoted(word, dollar=True) for word in [*command(), "reload"])
+        service = ["ExecStart=", f"ExecStart={start}", "ExecReload=", f"ExecReload={reload} $MAINPID"]
+        service += [f"TimeoutStopSec={self.stop_timeout_s + 30:.0f}"]
         if self.confined:
             # "-": a folder on a disk that is plugged in later keeps nothing from starting
             service += _bound_installation()
