@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from arwatch import __version__
-from arwatch.commands import about, services
+from arwatch.commands import about, frames, services
 from arwatch.commands.mistakes import Commands
-from arwatch.commands.options import CONFIG, Moment, Size, in_force, say
+from arwatch.commands.options import CONFIG, Moment, Size, in_force
 from arwatch.errors import SettingsError
 from arwatch.telling.text import printable
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from arwatch.daemon.service import Service
     from arwatch.daemon.signals import Signals
-    from arwatch.ledger.history import History
     from arwatch.settings import Settings
 
 PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -260,64 +259,5 @@ def restore(paths: Sequence[Path], config: Path | None, output: Path | None, *, 
     sys.exit(1 if undo.restore(paths, output, settings.output, force=force) else 0)
 
 
-@main.command(short_help="Let failed frames be tried again.")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--all", "everything", is_flag=True, help="All failed frames.")
-@CONFIG
-def retry(paths: Sequence[Path], config: Path | None, *, everything: bool) -> None:
-    """Let failed frames be tried again, at the daemon's next scan or start.
-
-    With sudo it is the system's service whose frames are tried again.
-
-    \b
-    Example: arwatch retry --all
-    The system's service: sudo arwatch retry --all
-    """
-    from arwatch.ledger.store import Ledger
-
-    if bool(paths) == everything:
-        raise click.UsageError("name the frames to try again, or give --all")
-    with _history(config) as history:
-        failed = [record.path for record in history.failed()]
-    given = [path.absolute() for path in paths]
-    chosen = failed if everything else [path for path in given if path in failed]
-    ledger = Ledger(history.path.parent)
-    for path in chosen:
-        ledger.ask_again(path)
-    ledger.close()
-    for path in given:
-        if path not in failed:
-            say(f"{path} is not among the failed frames of the daemon's ledger")
-    click.echo(f"{len(chosen)} of {len(failed)} failed frames will be tried again ({ledger.path})")
-    sys.exit(0 if everything or len(chosen) == len(paths) else 1)
-
-
-@main.command(short_help="List the frames that failed.")
-@click.option("--json", "as_json", is_flag=True, help="One object a line, for programs.")
-@CONFIG
-def failed(config: Path | None, *, as_json: bool) -> None:
-    """List the frames that failed and were not dealt with since: why, and when.
-
-    It may be asked at any time, whether the daemon runs or not. A frame leaves
-    the list when it has become a FITS file, or is to be tried again.
-
-    \b
-    Example: arwatch failed --json
-    The system's service: sudo arwatch failed
-    """
-    from arwatch.commands import failed as failures
-
-    with _history(config) as history:
-        failures.show(history, as_json=as_json)
-
-
-def _history(config: Path | None) -> History:
-    """Give the history that the daemon of these settings writes."""
-    from arwatch.commands.state import daemons_state
-    from arwatch.ledger.history import History
-
-    return History(daemons_state(*in_force(config)))
-
-
-for _command in (*services.COMMANDS, *about.COMMANDS):
+for _command in (*frames.COMMANDS, *services.COMMANDS, *about.COMMANDS):
     main.add_command(_command)

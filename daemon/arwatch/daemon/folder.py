@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from arwatch.daemon.replaced import Replaced
 from arwatch.daemon.settle import Settling
 from arwatch.daemon.watch import Observation, limit_reached
 from arwatch.errors import ArwatchError
-from arwatch.formats import needed_length
+from arwatch.formats import length_of
 from arwatch.formats.names import is_frame
 from arwatch.output.publish import remove_stale
 from arwatch.platform.fs import Below, count_below_in_steps, is_absent, look, scan_in_steps
@@ -97,7 +96,7 @@ class WatchedFolder(Place):
         super().__init__(path, post)
         self._settings = settings
         self._suffix = suffix
-        self._settling = Settling(settings.settle_s, settings.give_up_s, look, _needed_length)
+        self._settling = Settling(settings.settle_s, settings.give_up_s, look, length_of)
         self._replaced = Replaced()
         self._noticed: set[Path] = set()
         self._observation: Observation | None = None
@@ -294,13 +293,3 @@ class WatchedFolder(Place):
             self._answered()
             if verdict is not None:
                 self._post(verdict)
-
-
-def _needed_length(path: Path, size: int) -> int:
-    """Ask a file's own tables; where it cannot be read, the worker finds out why and tries again."""
-    try:
-        # a pipe that took its place must not keep us
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            return needed_length(file, size)
-    except OSError:
-        return size

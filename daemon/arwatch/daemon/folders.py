@@ -14,13 +14,12 @@ from arwatch.daemon.lease import LeaseError
 from arwatch.daemon.looker import STATE_S, Ask, EventsLost, Leave, LookAt, Looker, ObserverDied, Order, State
 from arwatch.daemon.place import Broke, Missing, OutputFound, Present, Writable
 from arwatch.daemon.settle import Gone, Refused, Waiting
+from arwatch.daemon.trouble import Trouble
 from arwatch.model.job import Source
 from arwatch.output.naming import output_root, root_of
-from arwatch.telling.text import shorten
 from arwatch.work.room import UNKNOWN, Free
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from multiprocessing.connection import Connection
 
     from arwatch.daemon.arrivals import Arrivals
@@ -56,10 +55,7 @@ class Folders:
         self._watched: dict[Path, None] = {}
         self._outputs: set[Path] = set()
         self._states: dict[Path, State] = {}
-        self._missing: set[Path] = set()
-        self._unwritable: dict[Path, str] = {}
-        self._stalled: set[Path] = set()
-        self._returning: set[Path] = set()
+        self._trouble = Trouble()
 
     # -- beginning and end -------------------------------------------------------------------------------------
 
@@ -108,11 +104,9 @@ class Folders:
     def close(self) -> list[str]:
         """End the process that looks; gives the folders whose file system holds it."""
         looker, self._looker = self._looker, None
-        if looker is None or looker.close(*([HELD_S] if self._stalled else [])):
+        if looker is None or looker.close(*([HELD_S] if self._trouble.stalled else [])):
             return []
-        return [str(folder) for folder in self._stalled] or [f"process {looker.pid}"]
-
-    # -- what the loop asks ------------------------------------------------------------------------------------
+        return [str(folder) for folder in self._trouble.stalled] or [f"process {looker.pid}"]
 
     def sleep(self) -> float | None:
         """Seconds until something is to be done that no handle tells of; None: nothing is."""
@@ -126,23 +120,15 @@ class Folders:
 
     def closed_roots(self) -> list[Path]:
         """Watched folders whose frames cannot be worked on: they or their outputs' folder are away or do not answer."""
-        unreadable = self._missing | self._stalled
-        closed = unreadable | self._unwritable.keys()
-        output = self._settings.output
-        return [root for root in self._watched if root in unreadable or output_root(output, root) in closed]
+        return self._trouble.closed(self._output_roots())
 
     def stalled_roots(self) -> list[Path]:
         """Watched folders that do not answer, or whose outputs' folder does not."""
-        output = self._settings.output
-        return [root for root in self._watched if self._stalled & {root, output_root(output, root)}]
+        return self._trouble.hanging(self._output_roots())
 
     def troubles(self) -> list[str]:
         """Say for the status which folders cannot be used now, and why in a word or two."""
-        silent = self._stalled
-        missing = self._missing - silent
-        blocked = self._unwritable.keys() - silent - missing
-        kinds = {"missing": missing, "does not answer": silent, "not writable": blocked}
-        return [f"{kind}: {_named(folders)}" for kind, folders in kinds.items() if folders]
+        return self._trouble.words()
 
     def free(self, folder: Path) -> Free:
         """What could still be written to a folder when that was last asked."""
@@ -177,8 +163,6 @@ class Folders:
         """Go through all folders: something was missed."""
         for folder in self._watched:
             self._order(Ask(folder, "scan_soon"))
-
-    # -- news --------------------------------------------------------------------------------------------------
 
     def take(self, arrivals: Arrivals, report: Report) -> None:
         """Take up the news; not longer than `SLICE_S`, the rest waits for the next turn."""
@@ -225,8 +209,8 @@ class Folders:
             case Present(folder=folder, how=how):
                 self._came(folder, how, report)
             case Missing(folder=folder, why=why):
-                self._missing.add(folder)
-                self._returning.add(folder)
+                self._trouble.missing.add(folder)
+                self._trouble.returning.add(folder)
                 report.log("watch.lost", folder=str(folder), reason=why)
             case Writable(folder=folder, why_not=why):
                 self._writable(folder, why, report)
@@ -239,14 +223,14 @@ class Folders:
                     self._order(Ask(folder, "observe_anew"))
             case Broke(folder=folder, evidence=evidence):
                 report.log("watch.failed", folder=str(folder), reason=evidence)
-                self._returning.add(folder)
+                self._trouble.returning.add(folder)
                 self._look(folder)
 
     def _came(self, folder: Path, how: str, report: Report) -> None:
-        self._missing.discard(folder)
-        if folder in self._returning:
+        self._trouble.missing.discard(folder)
+        if folder in self._trouble.returning:
             report.log("watch.returned", folder=str(folder), **({"how": how} if how else {}))
-            self._returning.discard(folder)
+            self._trouble.returning.discard(folder)
             self._look_carefully(folder)
         elif folder in self._watched:
             report.log("watch.started", folder=str(folder), how=how)
@@ -255,21 +239,22 @@ class Folders:
         if folder in self._watched and output_root(self._settings.output, folder) != folder:
             return  # nothing is written there
         if why_not is not None:
-            self._unwritable[folder] = why_not
+            self._trouble.unwritable.add(folder)
             report.log("output.blocked", folder=str(folder), reason=f"{why_not}; frames wait until then")
-        elif self._unwritable.pop(folder, None) is not None:
+        elif folder in self._trouble.unwritable:
+            self._trouble.unwritable.discard(folder)
             report.log("output.resumed", folder=str(folder))
             self._look_carefully(folder)
 
     def _note_silence(self, state: State, report: Report) -> None:
         """Tell once of a file system that does not answer, and once that it does again."""
         folder = state.folder
-        if state.silent_s >= STALLED_S and folder not in self._stalled:
-            self._stalled.add(folder)
+        if state.silent_s >= STALLED_S and folder not in self._trouble.stalled:
+            self._trouble.stalled.add(folder)
             reason = "its file system does not answer; its frames wait, all others go on"
             report.log("watch.stalled", folder=str(folder), reason=reason)
-        elif state.silent_s < STATE_S and folder in self._stalled:
-            self._stalled.discard(folder)
+        elif state.silent_s < STATE_S and folder in self._trouble.stalled:
+            self._trouble.stalled.discard(folder)
             report.log("watch.returned", folder=str(folder))
             self._look_carefully(folder)
 
@@ -294,27 +279,20 @@ class Folders:
         if threading.active_count() == 1:
             self._looker = Looker()
             for folder in [*self._watched, *self._outputs]:
-                self._returning.add(folder)
+                self._trouble.returning.add(folder)
                 self._look(folder)
-
-    # -- which folder ------------------------------------------------------------------------------------------
 
     def _order(self, order: Order) -> None:
         if self._looker is not None:
             self._looker.order(order)
+
+    def _output_roots(self) -> dict[Path, Path]:
+        """Give each watched folder with the folder that its outputs go to."""
+        return {root: output_root(self._settings.output, root) for root in self._watched}
 
     def _place_of(self, path: Path) -> Path:
         return root_of(path / "any", [*self._watched, *self._outputs])
 
     def _forget(self, folder: Path) -> None:
         self._states.pop(folder, None)
-        self._missing.discard(folder)
-        self._unwritable.pop(folder, None)
-        self._stalled.discard(folder)
-        self._returning.discard(folder)
-
-
-def _named(folders: Collection[Path]) -> str:
-    """Name one folder, and say how many more there are."""
-    first, *more = sorted(map(str, folders))
-    return shorten(first, 40) + (f" and {len(more)} more" if more else "")
+        self._trouble.forget(folder)

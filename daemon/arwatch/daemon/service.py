@@ -16,13 +16,12 @@ from arwatch.daemon import lease, reloading
 from arwatch.daemon.arrivals import ALL, Arrivals, Wanted
 from arwatch.daemon.folders import Folders
 from arwatch.daemon.heartbeat import SPARE_S, TELL_S, Heartbeat, status
+from arwatch.daemon.opening import begin_anew, counts_since, open_ledger
 from arwatch.daemon.report import Report
 from arwatch.daemon.retention import Retention
 from arwatch.daemon.tonight import Tonight
 from arwatch.errors import ArwatchError, SettingsError
 from arwatch.ledger.faults import DamagedLedgerError, is_passing
-from arwatch.ledger.history import History
-from arwatch.ledger.store import Ledger, set_aside
 from arwatch.model.outcome import Skipped, Written
 from arwatch.platform import machine, paths
 from arwatch.process.stages import recipe
@@ -36,7 +35,7 @@ from arwatch.work.scheduler import Scheduler
 from arwatch.work.worker import Compiling, Ready
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
     from pathlib import Path
 
@@ -178,8 +177,8 @@ class Service:
         opened.callback(self._folders.close)
         self._folders.begin()
         roots = self._folders.paths
-        ledger = self._open_ledger(roots)
-        self._report.tonight = Tonight(partial(_counts, ledger))
+        ledger = open_ledger(paths.state_folder(self._settings.state), roots, self._report.log)
+        self._report.tonight = Tonight(partial(counts_since, ledger))
         for entry in list(ledger.entries("settled")) if self._wanted != ALL else ():
             if self._wanted.leaves(entry.mtime_ns):
                 ledger.gone(entry.path)  # a later run without such a wish takes it up
@@ -275,32 +274,12 @@ class Service:
 
     # -- the ledger ----------------------------------------------------------------------------------------
 
-    def _open_ledger(self, roots: list[Path]) -> Ledger:
-        folder = paths.state_folder(self._settings.state)
-        try:
-            with ExitStack() as opened:
-                ledger = Ledger(folder, roots)
-                opened.callback(ledger.close)
-                ledger.reclaim()
-                opened.pop_all()
-        except DamagedLedgerError as error:
-            return self._new_ledger(folder, roots, error)
-        if ledger.created:
-            self._log("ledger.created", path=str(ledger.path))
-        return ledger
-
-    def _new_ledger(self, folder: Path, roots: list[Path], error: DamagedLedgerError) -> Ledger:
-        """Begin a new one in place of one that is damaged."""
-        kept = set_aside(folder)
-        self._log("ledger.set_aside", reason=f"{error}; kept as {kept.name}, rebuilt from the folders")
-        return Ledger(folder, roots)
-
     def _mend_ledger(self, error: DamagedLedgerError | sqlite3.Error) -> None:
         """Go on without the ledger's word: what it missed is found out by a scan."""
         if isinstance(error, DamagedLedgerError):
             folder = self._arrivals.ledger.path.parent  # not that of settings that were changed since
             self._arrivals.ledger.close()
-            self._arrivals.ledger = self._new_ledger(folder, self._folders.paths, error)
+            self._arrivals.ledger = begin_anew(folder, self._folders.paths, error, self._report.log)
             self._scheduler.use(self._arrivals.ledger)
         elif is_passing(error):  # full disk, I/O error, locked
             now = time.monotonic()
@@ -313,10 +292,3 @@ class Service:
         else:  # a mistake in arwatch: the ledger is left as it is
             raise error
         self._folders.scan_soon()
-
-
-def _counts(ledger: Ledger, since: float) -> Mapping[str, int]:
-    """Count the frames that ended since then, by state; a ledger that cannot be asked keeps nothing from starting."""
-    with suppress(ArwatchError, sqlite3.Error), History(ledger.path.parent) as history:
-        return {str(state): count for state, count in history.counts(since).items()}
-    return {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from arwatch.errors import NoSkyError
 from arwatch.model.figures import Figures
-from arwatch.sky import Rows, Sky, fit_sky
+from arwatch.sky import MODELS, Rows, Sky
 
 if TYPE_CHECKING:
     from arwatch.model.frame import Frame
@@ -34,7 +34,7 @@ def subtract(frame: Frame, job: Job) -> Subtracted:
         Nearly all samples of a band are missing or saturated.
     """
     try:
-        sky, rows = fit_sky(frame.mosaic, frame.colors, job.settings.background, threads=job.threads)
+        sky, rows = MODELS["mesh"](frame.mosaic, frame.colors, job.settings.background, threads=job.threads)
     except ValueError as error:
         raise NoSkyError(f"the sky cannot be measured: {error}") from error
     figures = Figures(

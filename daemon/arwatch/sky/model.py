@@ -10,7 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     from typing import Any
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
+
+    from arwatch.settings import Background
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,6 +50,32 @@ class Subtraction(Sky):
 
     mosaic: NDArray[np.floating[Any]]
     """(ny, nx), ADU times the band's normalisation; float32 (float64 from the reference)."""
+
+
+class SkyModel(Protocol):
+    """A way to find a frame's sky; `arwatch.sky.MODELS` has all there are."""
+
+    def __call__(
+        self, mosaic: ArrayLike, colors: ArrayLike, settings: Background | None = None, *, threads: int = 1
+    ) -> tuple[Sky, Rows]:
+        """Fit the sky of a mosaic; gives it, and the mosaic without it, whose rows are computed when they are read.
+
+        Parameters
+        ----------
+        mosaic
+            (ny, nx), ADU; 0 is a missing sample.
+        colors
+            (py, px): one period of LibRaw's colour indices from the first pixel on, or (ny, nx): all of them.
+        settings
+            The section of the settings; its defaults if None.
+        threads
+            How many share the work; the result does not depend on it.
+
+        Raises
+        ------
+        ValueError
+            The sky of a band cannot be measured, or the arrays do not fit.
+        """
 
 
 class Rows(Protocol):

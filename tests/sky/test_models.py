@@ -1,0 +1,25 @@
+"""Every sky model of the registry does what the protocol says."""
+
+import numpy as np
+import pytest
+
+from arwatch.settings import Background
+from arwatch.sky import MODELS
+from scenes import RGGB, scene
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_gives_the_sky_and_the_mosaic_without_it(name):
+    made = scene("linear gradient", (300, 400))
+    sky, rows = MODELS[name](made.mosaic, RGGB, Background(box_size=50, filter_size=3), threads=2)
+    assert rows.shape == made.mosaic.shape
+    assert rows.dtype == np.float32
+    green = rows[0:300][0::2, 1::2]
+    assert abs(np.median(green)) < 1.0, "what is left of the green sky"
+    assert sky.green.level == pytest.approx(np.median(made.sky[0::2, 1::2]), rel=0.05)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_refuses_what_has_no_sky(name):
+    with pytest.raises(ValueError, match="keeps 90 %"):
+        MODELS[name](np.zeros((100, 100), np.uint16), RGGB, Background(fill=False))
