@@ -134,16 +134,30 @@ def test_a_file_that_must_not_be_read(night):
 
 @fault(End(fits=1), start=False, workers=SETTINGS["workers"] | {"attempts": 1})
 def test_what_failed_for_a_passing_reason_is_tried_again_after_a_restart(night):
-    obstacle = night.home / "outputs"
-    obstacle.write_text("a file where the folder of the outputs should be")
-    night.configure(output={"folder": str(obstacle)})
-    night.start()
-    night.put("a.ARW", ends=2)
+    """A frame that may not be read (also by root, without its privileges)."""
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    path = night.put("a.ARW", ends=2)
+    path.chmod(0)
+    night.start(before=drop)
     (failed,) = night.wait("frame.failed")
-    assert failed["code"] == "write"
+    assert failed["code"] == "read"
     night.daemon.stop()
-    obstacle.unlink()
+    path.chmod(0o644)
     night.start()
+    night.wait("frame.written")
+
+
+@fault(End(fits=1), start=False)
+def test_a_missing_folder_for_outputs_is_not_made_but_waited_for(night):
+    outputs = night.home / "disk" / "outputs"
+    night.configure(output={"folder": str(outputs)})
+    night.start()
+    night.put("a.ARW")
+    night.wait("watch.lost", folder=str(outputs))
+    night.wait("frame.settled")
+    assert not outputs.parent.exists()
+    outputs.mkdir(parents=True)
+    night.wait("watch.returned", folder=str(outputs))
     night.wait("frame.written")
 
 
