@@ -265,7 +265,8 @@ class WatchedFolder(Place):
                 found = next(self._scan)
             except StopIteration:
                 self._scan = None
-                self._replaced.end_scan()
+                for path in filter(is_absent, self._replaced.end_scan()):
+                    self._post(Vanished(path))
                 self._post(Scanned(self.path, self._scan_is_careful))
                 if not self._settings.recursive and self._below is None:
                     self._count = count_below_in_steps(self.path, self._is_frame)

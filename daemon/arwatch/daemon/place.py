@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 CHECK_S = 3.0
 """How often it is asked whether a folder is there, and how much room it has."""
 
+TRIES = 5
+"""How often a disk that fails now and then is asked before its folder counts as missing."""
+
 Identity: TypeAlias = tuple[int, int]
 """Device and inode: another disk under the same name is another folder."""
 
@@ -247,11 +250,15 @@ class Place(threading.Thread):
 
 
 def _identity_of(path: Path) -> Identity | None:
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None
+    for _ in range(TRIES):
+        try:
+            found = path.stat()
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+        except OSError:
+            continue
+        return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None
+    return None
 
 
 def _ignore(_value: object) -> None:

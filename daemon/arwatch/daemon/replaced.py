@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arwatch.platform.fs import look_closely
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from arwatch.model.job import Look
     from arwatch.platform.fs import Marks
 
@@ -51,8 +50,10 @@ class Replaced:
         """Take note from now on which files are there."""
         self._seen = set()
 
-    def end_scan(self) -> None:
-        """Forget the files that are not there any more."""
-        if self._seen is not None:
-            self._known = {name: self._known[name] for name in self._seen & self._known.keys()}
-            self._seen = None
+    def end_scan(self) -> list[Path]:
+        """Forget the files that were not seen since the scan began; gives them."""
+        seen, self._seen = self._seen, None
+        gone = [] if seen is None else [name for name in self._known if name not in seen]
+        for name in gone:
+            del self._known[name]
+        return [Path(name) for name in gone]
