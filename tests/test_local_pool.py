@@ -79,9 +79,9 @@ def only_process(pool):
 
 
 def test_a_stopped_fork_server_costs_no_waiting_and_is_replaced(make_pool, monkeypatch):
-    monkeypatch.setattr("arwatch.work.start.ANSWER_S", 1.0)
     pool = make_pool()
     reports(pool, Ready)
+    monkeypatch.setattr("arwatch.work.start.ANSWER_S", 1.0)
     os.kill(forkserver._forkserver._forkserver_pid, signal.SIGSTOP)
     os.kill(only_process(pool).pid, signal.SIGKILL)
     began = time.monotonic()
