@@ -67,6 +67,18 @@ class Bench:
         self.ledger.failed(FRAME, LOOK, code, "because")
 
 
+@pytest.mark.parametrize(
+    "verdict", [Source(FRAME, *LOOK), Refused(FRAME, LOOK, DamagedError("broken")), Gone(FRAME)], ids=type
+)
+def test_a_frame_that_is_sighted_while_its_verdict_is_on_its_way_ends_once(verdict):
+    bench = Bench()
+    bench.arrivals.sighted(FRAME, LOOK)
+    bench.arrivals.sighted(FRAME, LOOK)  # lets it settle again
+    for _ in range(2):
+        bench.arrivals.decided(verdict)
+    assert len(bench.events()) == 2, "seen, and one end"
+
+
 def test_a_new_frame_is_told_once_and_has_to_settle():
     bench = Bench()
     bench.arrivals.sighted(FRAME, LOOK)

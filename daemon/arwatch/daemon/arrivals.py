@@ -192,6 +192,8 @@ class Arrivals:
     def decided(self, verdict: Verdict) -> None:
         """Record what has become clear of a frame that settled."""
         path = verdict.path
+        if path not in self._settling and self._is_recorded(verdict):
+            return  # it was sighted once more before its verdict was here, and so has settled twice
         if not isinstance(verdict, Waiting):
             self._settling.discard(path)
         match verdict:
@@ -206,6 +208,14 @@ class Arrivals:
             case Gone():
                 self.ledger.gone(path)
                 self._report.frame("frame.gone", path)
+
+    def _is_recorded(self, verdict: Verdict) -> bool:
+        entry = self.ledger.get(verdict.path)
+        if entry is None or entry.state == "seen":
+            return False
+        if isinstance(verdict, Gone):
+            return entry.state == "gone"
+        return entry.state != "gone" and verdict.look == (entry.size, entry.mtime_ns)
 
     def _take_up(self, path: Path, found: Look, *, live: bool) -> None:
         if path not in self._settling:
