@@ -19,6 +19,8 @@ from arwatch.platform.paths import private_folder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+LONGEST_FOLDER = 107 - len("/listener-01234567")
+"""Bytes: the path of a socket has 107 at most (unix(7))."""
 KILL_S = 1.0
 """How long a killed fork server is waited for."""
 WORKERS_ENVIRONMENT = {
@@ -78,7 +80,11 @@ def _have_folder_for_sockets() -> None:
         if os.lstat(known.get("tempdir")).st_uid == os.geteuid():
             return
     tempfile.tempdir = None  # TMPDIR itself may have gone: another place is looked for
-    known["tempdir"] = folder = tempfile.mkdtemp(prefix="arwatch-")
+    folder = tempfile.mkdtemp(prefix="arwatch-")
+    if len(os.fsencode(folder)) > LONGEST_FOLDER:
+        os.rmdir(folder)  # noqa: PTH106 -- as it was made
+        folder = tempfile.mkdtemp(prefix="arwatch-", dir="/tmp")
+    known["tempdir"] = folder
     # multiprocessing's own tidying up would complain where the folder has gone
     util.Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=0)
 
