@@ -18,7 +18,7 @@ from arwatch.platform import paths
 from arwatch.platform.fs import look
 from arwatch.settings import Settings
 from arwatch.simulate import Scene, camera
-from arwatch.work.evidence import Evidence
+from arwatch.work.evidence import KEPT, LARGEST, Evidence
 from arwatch.work.local import LocalPool
 from arwatch.work.pool import Done, Lost
 from arwatch.work.worker import Ready
@@ -110,17 +110,22 @@ def test_a_job_is_done_and_then_need_not_be_done_again(make_pool, jobs):
     assert isinstance(done.outcome, Skipped)
 
 
-def test_a_mistake_of_arwatch_leaves_a_trace_for_a_report(make_pool, jobs, monkeypatch):
-    monkeypatch.setattr("arwatch.work.evidence.KEPT", 2)
+def test_a_mistake_of_arwatch_leaves_a_trace_for_a_report(make_pool, jobs):
     pool = make_pool()
     reports(pool, Ready)
-    for _ in range(5):
-        pool.submit(replace(jobs[0], settings=None))
-        (done,) = reports(pool, Done)
-        assert done.outcome.code is FailureCode.INTERNAL
-        trace = Path(done.outcome.reason.rpartition(" ")[2])
-        assert re.search(r"^arwatch .*Traceback .*AttributeError", trace.read_text(), re.DOTALL)
-    assert len(list(trace.parent.glob("*.txt"))) <= 3, "another process may just have added one"
+    pool.submit(replace(jobs[0], settings=None))
+    (done,) = reports(pool, Done)
+    assert done.outcome.code is FailureCode.INTERNAL
+    trace = Path(done.outcome.reason.rpartition(" ")[2])
+    assert re.search(r"^arwatch .*Traceback .*AttributeError", trace.read_text(), re.DOTALL)
+
+
+def test_the_last_traces_are_kept_and_their_ends(tmp_path):
+    evidence = Evidence(tmp_path)
+    kept = [evidence.keep(f"{number}: " + "x" * LARGEST + f" {number}") for number in range(KEPT + 5)]
+    assert sorted((tmp_path / "traces").iterdir()) == kept[5:]
+    assert kept[-1].read_text().endswith(f"x {KEPT + 4}\n")
+    assert kept[-1].stat().st_size < LARGEST + 1000
 
 
 def test_a_crash_leaves_a_trace_for_a_report(make_pool, jobs):

@@ -6,10 +6,9 @@ import contextlib
 import faulthandler
 import os
 import platform
-import secrets
 import sys
-import time
 import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 
 from arwatch import __version__
@@ -59,7 +58,8 @@ class Evidence:
 
     def keep(self, trace: str) -> Path | None:
         """Write a trace to a file of its own; gives it, or None where the cache cannot be written."""
-        name = f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}.txt"
+        now = datetime.now(UTC)  # names are in the order of time: the newest are kept
+        name = f"{now:%Y%m%dT%H%M%S.%f}-{os.getpid()}.txt"
         about = f"arwatch {__version__}, Python {platform.python_version()}, {platform.platform()}"
         try:
             path = private_folder(self._folder) / name
