@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from arwatch.errors import FailureCode
+from arwatch.ledger.database import Database
 from arwatch.ledger.faults import DamagedLedgerError, LedgerError, NoLedgerError
 from arwatch.ledger.history import History
 from arwatch.ledger.store import Ledger, set_aside
@@ -155,6 +156,21 @@ def test_a_ledger_that_comes_goes_and_is_exchanged(folder, history):
     assert history.changed()
     first.ledger.close()
     second.ledger.close()
+
+
+def test_a_ledger_whose_tables_are_not_made_yet(folder, history):
+    """The daemon makes the file first: a reader who comes in that moment finds no ledger, and no damage."""
+    (folder / "ledger.sqlite").touch()
+    with pytest.raises(NoLedgerError):
+        history.failed()
+    daemons = Database.for_writing(folder / "ledger.sqlite")
+    with pytest.raises(NoLedgerError):
+        history.failed()
+    daemons.close()
+    writer = Writer(folder)
+    writer.fail("first")
+    assert names(history.failed()) == ["first"]
+    writer.ledger.close()
 
 
 def test_a_ledger_that_is_closed_and_opened_again(folder, history):

@@ -31,4 +31,5 @@ def test_a_disk_that_fails_to_open_files(night):
 @needs_fuse
 @fault(End(fits=FRAMES), start=False, workers=PATIENT)
 def test_a_disk_that_fails_at_anything(night):
-    on_a_failing_disk(night, Faults(fail={"*": 0.03}))
+    """An attempt takes some dozens of steps on the disk: with more errors than this, few attempts would succeed."""
+    on_a_failing_disk(night, Faults(fail={"*": 0.01}))

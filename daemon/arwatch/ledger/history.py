@@ -212,6 +212,8 @@ class History:
         db = Database(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=PATIENCE_S), self.path)
         try:
             fault = db.fault()
+            if fault is not None and db.ask(schema.is_empty):  # the daemon has made the file and not yet its tables
+                fault = self._none()
         except BaseException:
             db.close()
             raise
@@ -225,7 +227,7 @@ class History:
             found = self.path.stat()
             log = os.path.exists(f"{self.path}-wal")  # noqa: PTH110 -- not for a name with an ending appended
         except FileNotFoundError as error:
-            raise NoLedgerError(f"there is no ledger in {self.path.parent}") from error
+            raise self._none() from error
         except OSError as error:
             raise LedgerError(f"{self.path}: may not be read: {error.strerror}") from error
         return _Seen(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, log)
@@ -236,6 +238,9 @@ class History:
         if before is None or before[:2] != now[:2]:
             return False
         return now.log if before.log else now == before
+
+    def _none(self) -> NoLedgerError:
+        return NoLedgerError(f"there is no ledger in {self.path.parent}")
 
     def _explained(self, error: Exception) -> Exception:
         if isinstance(error, sqlite3.Error) and is_passing(error):
