@@ -5,7 +5,10 @@ import os
 import re
 import shutil
 import sqlite3
+import statistics
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 from faults.harness import EVENTS_ONLY, SETTINGS, End, fault, frame, needs_root
@@ -169,6 +172,36 @@ def test_a_burst_that_overflows_the_kernel_s_queue(night):
     looker.resume()
     night.wait("watch.overflowed")
     night.wait("frame.written", count=20)
+
+
+FLOOD = """
+import os, sys, time
+began, made, there = time.monotonic(), 0, []
+while True:
+    while made < 2000 * (time.monotonic() - began):
+        there.append((f"{sys.argv[1]}/junk{made}.ARW", time.monotonic()))
+        open(there[-1][0], "w").close()
+        made += 1
+        while there[0][1] < time.monotonic() - 0.5:
+            os.unlink(there.pop(0)[0])
+    time.sleep(0.001)
+"""
+
+
+@fault(End(fits=6), watch=EVENTS_ONLY | {"recursive": True})
+def test_a_flood_of_names_that_come_and_go(night):
+    """Frames in the same folder are late by HOLD_S, not by the flood."""
+    with subprocess.Popen([sys.executable, "-c", FLOOD, night.captures]) as flood:
+        try:
+            night.until(lambda: night.daemon.named("frame.gone"))
+            late = []
+            for number in range(6):
+                path, came = night.put(f"DSC{number:05}.ARW"), time.monotonic()
+                night.wait("frame.written", path=str(path))
+                late.append(time.monotonic() - came - EVENTS_ONLY["settle_s"])
+        finally:
+            flood.kill()
+    assert statistics.median(late) < 2.0, late
 
 
 @fault(End(fits=2, failed={"not_raw": 1}))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arwatch.daemon import lease
+from arwatch.daemon.noticed import Noticed
 from arwatch.daemon.place import Place, Present, _ignore
 from arwatch.daemon.replaced import Replaced
 from arwatch.daemon.settle import Settling
@@ -98,7 +99,7 @@ class WatchedFolder(Place):
         self._suffix = suffix
         self._settling = Settling(settings.settle_s, settings.give_up_s, look, length_of)
         self._replaced = Replaced()
-        self._noticed: set[Path] = set()
+        self._noticed = Noticed()
         self._observation: Observation | None = None
         self._scan: Iterator[tuple[Path, Look] | None] | None = None
         self._scan_due = 0.0
@@ -136,7 +137,10 @@ class WatchedFolder(Place):
     def _turn(self) -> None:
         super()._turn()
         with self._something:
-            noticed, self._noticed = self._noticed, set()
+            noticed = self._noticed.take(STEPS, time.monotonic())
+            if self._noticed.overflowed:
+                self._noticed.overflowed = False
+                self._scan_soon(careful=False)
         for path in noticed:
             self._look_at(path)
             self._answered()
@@ -149,9 +153,11 @@ class WatchedFolder(Place):
         self._go_on_settling()
 
     def _nap(self, now: float) -> float:
-        if self._noticed or self._scan is not None or self._count is not None:
+        if self._scan is not None or self._count is not None or self._noticed.overflowed:
             return 0.0
         naps = [super()._nap(now)]
+        if (noticed := self._noticed.sleep(now)) is not None:
+            naps.append(noticed)
         if self._identity is not None:
             naps.append(self._scan_due - now)
             if (settling := self._settling.sleep(now)) is not None:
@@ -223,8 +229,8 @@ class WatchedFolder(Place):
         with self._something:
             if path is None:
                 self._tasks.append(lambda: self._scan_soon(careful=False))
-            else:
-                self._noticed.add(path)
+            elif not self._noticed.note(path, time.monotonic()):
+                return
             self._something.notify()
 
     def _is_frame(self, name: str) -> bool:
