@@ -9,7 +9,7 @@ import string
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from arwatch.model.figures import Figures
 from arwatch.model.frame import Exposure, Frame
 from arwatch.model.job import Source
 from arwatch.output import fits
+from arwatch.process.subtract import figures_of
 from arwatch.settings import Background, Output, Settings
 from arwatch.simulate import Scene, Star, colors_of, render
 from arwatch.sky import BandModel, Subtraction, subtract_background
@@ -64,17 +65,8 @@ class Made:
 
     @property
     def figures(self) -> Figures:
-        sky, exposure = self.subtraction, self.frame.exposure
-        return Figures(
-            exposure_s=exposure.exposure_s,
-            iso=exposure.iso,
-            red_level=sky.red.level,
-            red_noise=sky.red.noise,
-            green_level=sky.green.level,
-            green_noise=sky.green.noise,
-            blue_level=sky.blue.level,
-            blue_noise=sky.blue.noise,
-        )
+        exposure = self.frame.exposure
+        return replace(figures_of(self.subtraction), exposure_s=exposure.exposure_s, iso=exposure.iso)
 
 
 ORIGIN = fits.Origin(

@@ -15,11 +15,12 @@ from arwatch.model.figures import Figures
 from arwatch.model.frame import Frame
 from arwatch.output import fits as fitsfile
 from arwatch.output.fits.hdu import encode_checksum
-from arwatch.settings import Output
-from arwatch.simulate import Scene
-from arwatch.sky import BandModel, Subtraction
+from arwatch.settings import Background, Output
+from arwatch.simulate import Scene, colors_of, render
+from arwatch.sky import BandModel, Subtraction, subtract_background
 from fits_support import FORMS, METHOD, ORIGIN, Made, files_end_at, made, names, settings_for, subtracted, tiny, white
 
+SMOOTH = Background(model="smooth", red_norm=1.5)
 EXTENSIONS = ["MESH_R", "NOISE_R", "MESH_G", "NOISE_G", "MESH_B", "NOISE_B"]
 
 
@@ -293,3 +294,54 @@ def test_a_surface_of_no_band_is_refused(night: Made, tmp_path: Path) -> None:
     night.write(tmp_path / "a.fits")
     with pytest.raises(ValueError, match="red, green, blue, not 'pink'"):
         fitsfile.open(tmp_path / "a.fits").surface("pink")  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def smooth() -> Made:
+    scene = Scene(height=400, width=600)
+    frame = Frame(
+        mosaic=render(scene).mosaic, colors=colors_of("RGGB"), black_level=scene.black_level, white_level=16383
+    )
+    levels = {"black_level": frame.black_level, "white_level": frame.white_level}
+    return Made(frame=frame, subtraction=subtract_background(frame.mosaic, frame.colors, SMOOTH, **levels))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_smooth_surface_is_kept_and_undone(smooth: Made, form: Output, tmp_path: Path) -> None:
+    path = tmp_path / "a.fits"
+    smooth.write(path, settings_for(form, background=SMOOTH))
+    back = fitsfile.open(path)
+    np.testing.assert_array_equal(back.raw(), smooth.frame.mosaic)
+    green = smooth.frame.mosaic - back.surface("green")
+    np.testing.assert_allclose(green[::2, 1::2], smooth.subtraction.mosaic[::2, 1::2], rtol=0, atol=0.05)
+
+
+def test_the_header_names_the_model_and_how_sure_it_is(smooth: Made, tmp_path: Path) -> None:
+    path, quality = tmp_path / "a.fits", smooth.subtraction.quality
+    assert quality is not None
+    smooth.write(path, settings_for(Output(), background=SMOOTH))
+    facts = fitsfile.open(path).facts
+    assert (facts["BKGMODEL"], facts["BKGBOX"], facts["BKGSCALE"]) == ("smooth", smooth.subtraction.box_size, 0.17)
+    assert facts["BKGSURE"] is quality.sure
+    assert facts["BKGUSED"] == pytest.approx(100 * quality.used, abs=0.1)
+    assert "BKGFILT" not in facts
+    found = fitsfile.provenance(path)
+    assert found is not None
+    assert found.figures == Figures.of(smooth.figures.known())
+
+
+def test_a_default_header_has_no_cards_of_other_models(path: Path) -> None:
+    assert not {"BKGMODEL", "BKGSURE", "BKGUSED", "BKGSCALE", "BKGDOUBT"} & fitsfile.open(path).facts.keys()
+
+
+def test_the_header_says_that_the_mesh_took_the_place_of_a_smooth_surface(tmp_path: Path) -> None:
+    one = tiny()
+    method = Background(model="smooth", box_size=4, filter_size=1)
+    levels = {"black_level": 512, "white_level": 16383}
+    left = subtract_background(one.frame.mosaic, one.frame.colors, method, **levels)
+    Made(frame=one.frame, subtraction=left).write(tmp_path / "a.fits", settings_for(Output(), background=method))
+    back = fitsfile.open(tmp_path / "a.fits")
+    assert (back.model, back.facts["BKGMODEL"], back.facts["BKGBOX"]) == ("mesh", "mesh", 4)
+    assert back.facts["BKGSURE"] is False
+    assert "too few boxes" in str(back.facts["BKGDOUBT"])
+    np.testing.assert_array_equal(back.raw(), one.frame.mosaic)

@@ -13,6 +13,7 @@ OLD_WAY = Background(box_size=35, filter_size=9, kernel_stddev=2.0, red_norm=1.6
     ("settings", "same"),
     [
         (Settings(background=Background(box_size=101)), False),
+        (Settings(background=Background(model="smooth")), False),
         (Settings(output=Output(profile="siril")), False),
         (Settings(output=Output(compress=True)), False),
         (Settings(workers=Workers(count=1)), True),

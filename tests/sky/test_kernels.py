@@ -92,6 +92,11 @@ def test_the_fast_path_loads_neither_photutils_nor_astropy():
     assert not {"photutils", "astropy", "rawpy", "tifffile"} & set(run(code))
 
 
+def test_the_method_does_not_load_what_only_other_models_need():
+    code = "import sys; from arwatch.sky import warm_up; warm_up(); print('scipy.optimize' in sys.modules)"
+    assert run(code) == ["False"]
+
+
 CAMERA_S_FRAMES = """
 import numpy as np
 from arwatch.sky import fit_sky, jit, render_surface, warm_up
@@ -108,6 +113,10 @@ for shape, dead in (((300, 2100), 0), ((411, 3001), 3), ((90, 70), 1)):
             sky, rows = fit_sky(mosaic, np.array([[0, 1], [3, 2]], np.uint8), settings, threads=2)
             rows[:]
             render_surface(sky.green.mesh, shape, 100)
+    smooth = Background(model="smooth", box_size=100, filter_size=5)
+    sky, rows = fit_sky(mosaic, np.array([[0, 1], [3, 2]], np.uint8), smooth, black_level=512, white_level=16383)
+    rows[:]
+    render_surface(sky.green.mesh, shape, sky.box_size or 100, sky.model)
 print(before == [len(kernel.signatures) for kernel in jit.KERNELS], max(before))
 """
 

@@ -1,5 +1,7 @@
 """Every sky model of the registry does what the protocol says."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
@@ -7,11 +9,13 @@ from arwatch.settings import Background
 from arwatch.sky import MODELS
 from scenes import RGGB, scene
 
+LEVELS = {"black_level": 512, "white_level": 16383}
+
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_gives_the_sky_and_the_mosaic_without_it(name):
     made = scene("linear gradient", (300, 400))
-    sky, rows = MODELS[name](made.mosaic, RGGB, Background(box_size=50, filter_size=3), threads=2)
+    sky, rows = MODELS[name](made.mosaic, RGGB, Background(box_size=50, filter_size=3), **LEVELS, threads=2)
     assert rows.shape == made.mosaic.shape
     assert rows.dtype == np.float32
     green = rows[0:300][0::2, 1::2]
@@ -22,4 +26,9 @@ def test_a_model_gives_the_sky_and_the_mosaic_without_it(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_refuses_what_has_no_sky(name):
     with pytest.raises(ValueError, match="keeps 90 %"):
-        MODELS[name](np.zeros((100, 100), np.uint16), RGGB, Background(fill=False))
+        MODELS[name](np.zeros((100, 100), np.uint16), RGGB, Background(fill=False), **LEVELS)
+
+
+def test_the_settings_choose_among_all_models_and_the_method_is_the_default():
+    assert list(MODELS) == list(get_args(Background.model_fields["model"].annotation))
+    assert Background().model == next(iter(MODELS)) == "mesh"

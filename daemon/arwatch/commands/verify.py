@@ -118,7 +118,8 @@ def _run(way: str, frame: Path, settings: Background, cache: str, pipe: Connecti
             sky.warm_up()
         subtract = sky.subtract_background if way == "engine" else subtract_background_reference
         began = time.perf_counter()
-        result = subtract(read.mosaic, read.colors, settings)
+        # the libraries know the method only
+        result = subtract(read.mosaic, read.colors, settings.model_copy(update={"model": "mesh"}))
         seconds = time.perf_counter() - began
         peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         pipe.send(Run(result.mosaic, seconds, peak_mib))

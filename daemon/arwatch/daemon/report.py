@@ -79,8 +79,10 @@ class Report:
             figures = outcome.figures
             self.last = (path.stem, time.monotonic(), line(figures, status=True))
             output = str(outcome.output)
-            other = {"reason": f"{outcome.left_alone}: this is {outcome.output.name}"} if outcome.left_alone else {}
-            facts = figures.known() | other
+            reasons = [f"{outcome.left_alone}: this is {outcome.output.name}"] if outcome.left_alone else []
+            if figures.sky_model == "mesh":
+                reasons.append(f"the mesh took the place of the smooth sky: {figures.sky_doubt}")
+            facts = figures.known() | ({"reason": "; ".join(reasons)} if reasons else {})
             self.frame("frame.written", path, output=output, **facts, since_complete_s=since, waiting=waiting)
         elif isinstance(outcome, Skipped):
             self.frame("frame.skipped", path, output=str(outcome.output), reason=outcome.reason)

@@ -6,10 +6,10 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from arwatch.ledger.schema import ENDED, QUEUED, RESULTS
-from arwatch.model.figures import Figures
+from arwatch.model.figures import KINDS, Figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +107,7 @@ def _figures(value: Any) -> Figures:
     if type(found) is not dict:
         raise ValueError(f"{value!r:.80}")
     for name, figure in found.items():
-        if name in _KINDS and not _is_figure(name, figure):
+        if name in KINDS and not _is_figure(name, figure):
             raise ValueError(f"{value!r:.80}")
     return Figures.of(found)
 
@@ -117,19 +117,11 @@ def _no_number(word: str) -> float:
 
 
 def _is_figure(name: str, value: Any) -> bool:
-    kinds = _KINDS[name]
+    kinds = KINDS[name]
     if type(value) not in kinds:
         return False
     return abs(value) <= _LARGEST if type(value) is int else type(value) is str or math.isfinite(value)
 
-
-def _kinds(hint: Any) -> frozenset[type]:
-    """Give the types of values that a figure may have; a whole number is a number, too."""
-    kinds = set(hint.__args__) - {type(None)}
-    return frozenset(kinds | {int} if float in kinds else kinds)
-
-
-_KINDS = {name: _kinds(hint) for name, hint in get_type_hints(Figures).items()}
 
 QUEUE: dict[str, Reader] = {
     "path": _path,

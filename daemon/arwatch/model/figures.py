@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias, get_type_hints
 
 Value: TypeAlias = float | int | str
 
@@ -64,6 +64,15 @@ class Figures:
     green_noise: float | None = _figure("adu", 4, "median sky noise", card="SKYSIG_G", console="±{:.0f}")
     blue_level: float | None = _figure("adu", 4, "median sky level", card="SKY_B", console=" B {:.0f}", status=True)
     blue_noise: float | None = _figure("adu", 4, "median sky noise", card="SKYSIG_B", console="±{:.0f}")
+    sky_model: str | None = _figure(
+        "", 0, "what was subtracted, where not the method was asked for: smooth, or mesh in its place", card="BKGMODEL"
+    )
+    sky_used: float | None = _figure("%", 1, "part of the frame found to be sky", card="BKGUSED")
+    sky_residual: float | None = _figure("%", 3, "deviation of the sky from the surface", card="BKGRESID")
+    sky_spread: float | None = _figure("%", 3, "difference of fits that explain the frame alike", card="BKGSPRED")
+    sky_doubt: str | None = _figure(
+        "", 0, "what speaks against the smooth surface", card="BKGDOUBT", console=" sky unsure"
+    )
     decode_s: float | None = _figure("s", 3, "time to decode the frame")
     subtract_s: float | None = _figure("s", 3, "time to find the sky; it is taken off while the file is written")
     write_s: float | None = _figure("s", 3, "time to write the output")
@@ -90,6 +99,15 @@ class Figures:
 
 MEANINGS: dict[str, Meaning] = {part.name: part.metadata["meaning"] for part in fields(Figures)}
 """Name of each figure -> what it is, in their order."""
+
+
+def _kinds(hint: Any) -> frozenset[type]:
+    kinds = set(hint.__args__) - {type(None)}
+    return frozenset(kinds | {int} if float in kinds else kinds)
+
+
+KINDS: dict[str, frozenset[type]] = {name: _kinds(hint) for name, hint in get_type_hints(Figures).items()}
+"""Name of each figure -> the types that its values may have; a whole number is a number, too."""
 
 
 def line(figures: Figures, *, status: bool = False, room: int = 0) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from arwatch.errors import NoSkyError
 from arwatch.model.figures import Figures
-from arwatch.sky import MODELS, Rows, Sky
+from arwatch.sky import Rows, Sky, fit_sky
 
 if TYPE_CHECKING:
     from arwatch.model.frame import Frame
@@ -22,7 +22,7 @@ class Subtracted:
     rows: Rows
     """(ny, nx), float32, ADU times the band's normalisation."""
     figures: Figures
-    """Level and noise of each band's sky."""
+    """Level and noise of each band's sky, and how good a smooth surface is."""
 
 
 def subtract(frame: Frame, job: Job) -> Subtracted:
@@ -34,10 +34,22 @@ def subtract(frame: Frame, job: Job) -> Subtracted:
         Nearly all samples of a band are missing or saturated.
     """
     try:
-        sky, rows = MODELS["mesh"](frame.mosaic, frame.colors, job.settings.background, threads=job.threads)
+        sky, rows = fit_sky(
+            frame.mosaic,
+            frame.colors,
+            job.settings.background,
+            black_level=frame.black_level,
+            white_level=frame.white_level,
+            threads=job.threads,
+        )
     except ValueError as error:
         raise NoSkyError(f"the sky cannot be measured: {error}") from error
-    figures = Figures(
+    return Subtracted(sky=sky, rows=rows, figures=figures_of(sky))
+
+
+def figures_of(sky: Sky) -> Figures:
+    """Give the figures that follow from a sky."""
+    levels = Figures(
         red_level=sky.red.level,
         red_noise=sky.red.noise,
         green_level=sky.green.level,
@@ -45,4 +57,14 @@ def subtract(frame: Frame, job: Job) -> Subtracted:
         blue_level=sky.blue.level,
         blue_noise=sky.blue.noise,
     )
-    return Subtracted(sky=sky, rows=rows, figures=figures)
+    quality = sky.quality
+    if quality is None:
+        return levels
+    return replace(
+        levels,
+        sky_model=sky.model,
+        sky_used=100 * quality.used,
+        sky_residual=100 * quality.residual,
+        sky_spread=100 * quality.spread,
+        sky_doubt=quality.doubt or None,
+    )

@@ -88,8 +88,15 @@ class Watch(Section):
 
 
 class Background(Section):
-    """The method's parameters (Background2D of photutils, a band at a time)."""
+    """How the sky is found: by which model, and the model's parameters.
 
+    All but `model`, `scale` and the norms belong to the model "mesh" (Background2D of photutils, a band at a time).
+    """
+
+    model: Literal["mesh", "smooth"] = "mesh"
+    """A surface through the median-filtered levels of boxes, or a smooth one under all that is not sky."""
+    scale: Annotated[float, Field(ge=0.1, le=1, allow_inf_nan=False)] = 0.17
+    """Model "smooth": how small a structure still counts as sky, part of the frame."""
     box_size: Annotated[int, Field(ge=1, le=100_000)] = 100
     """Edge of the square boxes, pixels."""
     filter_size: Annotated[int, Field(ge=1, le=1001), AfterValidator(_odd)] = 11

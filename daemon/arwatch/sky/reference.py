@@ -64,7 +64,7 @@ def subtract_background_reference(
         subtracted[in_band] -= fit.background[in_band]
         subtracted[in_band] *= norms[band]
         models[band] = BandModel(mesh=fit.background_mesh, rms=fit.background_rms_mesh)
-    return Subtraction(mosaic=subtracted, **models)
+    return Subtraction(mosaic=subtracted, red=models["red"], green=models["green"], blue=models["blue"])
 
 
 def _filled(image: NDArray[np.float64], in_band: NDArray[np.bool_], settings: Background) -> NDArray[np.float64]:

@@ -97,7 +97,8 @@ def _decoder(settings: Settings) -> Finding:
             path = Path(folder) / "check.ARW"
             simulate.write_arw(path, shot.mosaic)
             frame = formats.read(path)
-        subtract_background(frame.mosaic, frame.colors, settings.background)
+        levels = {"black_level": frame.black_level, "white_level": frame.white_level}
+        subtract_background(frame.mosaic, frame.colors, settings.background, **levels)
     except (ArwatchError, ValueError, OSError) as error:
         return Finding("fail", "decoder", f"a simulated frame failed: {error}; reinstall arwatch")
     return Finding("ok", "decoder", "reads a simulated frame, and its sky was subtracted")

@@ -180,10 +180,7 @@ def mosaic_facts(frame: Frame, sky: Sky, form: Form, method: Background) -> Iter
     yield "ADUSCALE", form.scale, "ADU = value * ADUSCALE + PEDESTAL"
     yield "PEDESTAL", _whole(-form.pedestal), "[adu] to add for a sky at zero"
     yield from _pattern_facts(frame)
-    tops = (
-        (frame.white_level - float(band.mesh.max())) * norm
-        for band, norm in zip(_bands(sky), _norms(method), strict=True)
-    )
+    tops = ((frame.white_level - band.highest) * norm for band, norm in zip(_bands(sky), _norms(method), strict=True))
     yield "SATURATE", round(form.stored(min(tops)), 6), "lowest value of a saturated sample"
 
 
@@ -209,15 +206,19 @@ def _bands(sky: Sky) -> tuple[BandModel, BandModel, BandModel]:
     return sky.red, sky.green, sky.blue
 
 
-def method_facts(method: Background) -> Iterator[Fact]:
+def method_facts(sky: Sky, method: Background) -> Iterator[Fact]:
     """Tell every parameter that shaped the pixels."""
-    yield "BKGBOX", method.box_size, "[pixel] edge of the boxes"
-    yield "BKGFILT", method.filter_size, "[box] edge of the mesh's median filter"
-    yield "BKGSIGMA", method.sigma, "clipping limit, standard deviations"
-    yield "BKGITER", method.max_iterations, "clipping rounds at most"
-    yield "BKGESTIM", method.estimator, "background of a box"
-    yield "BKGFILL", method.fill, "missing samples filled in before"
-    yield "BKGKERN", method.kernel_stddev, "[pixel] deviation of the filling Gaussian"
+    yield "BKGBOX", sky.box_size or method.box_size, "[pixel] edge of the boxes"
+    if sky.model == "mesh":
+        yield "BKGFILT", method.filter_size, "[box] edge of the mesh's median filter"
+        yield "BKGSIGMA", method.sigma, "clipping limit, standard deviations"
+        yield "BKGITER", method.max_iterations, "clipping rounds at most"
+        yield "BKGESTIM", method.estimator, "background of a box"
+        yield "BKGFILL", method.fill, "missing samples filled in before"
+        yield "BKGKERN", method.kernel_stddev, "[pixel] deviation of the filling Gaussian"
+    if sky.quality is not None:
+        yield "BKGSCALE", method.scale, "least structure of sky, part of the frame"
+        yield "BKGSURE", sky.quality.sure, "nothing speaks against the smooth surface"
     for letter, norm in zip("RGB", _norms(method), strict=True):
         yield f"NORM_{letter}", norm, "factor after the subtraction"
 
@@ -230,14 +231,22 @@ def figure_facts(figures: Figures) -> Iterator[Fact]:
             yield meaning.card, known.get(name), f"[{meaning.unit}] {meaning.text}" if meaning.unit else meaning.text
 
 
-def history(method: Background) -> list[str]:
+def history(sky: Sky, method: Background) -> list[str]:
     """Say what was done, for people."""
-    box, size = method.box_size, method.filter_size
-    return [
-        f"{program()} removed the sky background of each colour band:",
+    box, size = sky.box_size or method.box_size, method.filter_size
+    mesh = [
         f"sky in boxes of {box} x {box} pixels, clipped at {method.sigma:g} sigma, as {method.estimator};",
         f"meshes smoothed by a {size} x {size} median (MESH_R, MESH_G, MESH_B: ADU);",
         "spline surface through each mesh subtracted from the band's own samples;",
+    ]
+    smooth = [
+        "a smooth surface under all that is not sky subtracted from the band's own samples:",
+        "a cubic spline with the coefficients MESH_R, MESH_G, MESH_B (ADU), one for each box of",
+        f"{box} x {box} pixels and for those of a ring around the frame, two boxes wide;",
+    ]
+    return [
+        f"{program()} removed the sky background of each colour band:",
+        *(smooth if sky.model == "smooth" else mesh),
         f"red then times {method.red_norm:g}, blue times {method.blue_norm:g}.",
         "raw = (value * ADUSCALE + PEDESTAL) / NORM + surface",
     ]

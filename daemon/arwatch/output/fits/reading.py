@@ -14,7 +14,7 @@ import numpy as np
 from astropy.io import fits
 
 from arwatch.errors import ReadError
-from arwatch.model.figures import MEANINGS, Figures, Value
+from arwatch.model.figures import KINDS, MEANINGS, Figures, Value
 from arwatch.output.fits.cards import unquoted
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Band:
-    """A band's sky as it was found, one value a box, ADU."""
+    """A band's sky as it was found, one value a box, ADU (see `arwatch.sky.BandModel`)."""
 
     mesh: NDArray[np.float64]
     rms: NDArray[np.float64]
@@ -78,7 +78,9 @@ class Subtracted:
     green: Band
     blue: Band
     box_size: int
-    """Pixels."""
+    """Of the meshes, pixels."""
+    model: str
+    """What the meshes are of: "mesh" or "smooth"."""
     facts: dict[str, str | int | float | bool]
     """The header's keywords and values."""
     comments: dict[str, str]
@@ -97,7 +99,7 @@ class Subtracted:
         from arwatch.sky.mesh.surface import render_surface  # noqa: PLC0415 - scipy, for those who ask
 
         band: Band = getattr(self, color)
-        return render_surface(band.mesh, self.mosaic.shape, self.box_size)
+        return render_surface(band.mesh, self.mosaic.shape, self.box_size, self.model)
 
     def raw(self) -> NDArray[np.uint16]:
         """Undo the subtraction: the mosaic as the camera stored it, (ny, nx) in ADU."""
@@ -202,6 +204,7 @@ def _subtracted(hdus: fits.HDUList) -> Subtracted:
         green=green,
         blue=blue,
         box_size=header["BKGBOX"],
+        model=header.get("BKGMODEL", "mesh"),
         facts={card.keyword: card.value for card in cards},
         comments={card.keyword: card.comment for card in cards},
     )
@@ -247,7 +250,7 @@ def _figures(headers: list[fits.Header]) -> Figures:
     values: dict[str, Value] = {}
     for header in headers:
         for name, meaning in MEANINGS.items():
-            if meaning.card and type(value := header.get(meaning.card)) in {int, float}:
+            if meaning.card and type(value := header.get(meaning.card)) in KINDS[name]:
                 values[name] = value
     if isinstance(taken := headers[0].get("DATE-OBS"), str):
         values["taken"] = taken + ("+00:00" if headers[0].get("TIMESYS") == "UTC" else "")

@@ -89,10 +89,10 @@ def write(
     image = [
         *common,
         *facts.mosaic_facts(frame, sky, form, method),
-        *facts.method_facts(method),
+        *facts.method_facts(sky, method),
         *facts.figure_facts(figures),
     ]
-    history = facts.history(method)
+    history = facts.history(sky, method)
     extensions = 1 if form.table else _MESHES
     with published(output, within=within, new=new) as file:
         if not form.primary:

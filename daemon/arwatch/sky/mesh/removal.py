@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from arwatch.sky.mesh.surface import BandSplines, spline_through, subtract_rows
+from arwatch.sky.inputs import BANDS
+from arwatch.sky.mesh.surface import BandSplines, subtract_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from typing import Any
 
     from numpy.typing import NDArray
 
-    from arwatch.sky.mesh.tiles import BoxGrid
+    from arwatch.settings import Background
 
 _GROUP = 16
 """Rows computed at once: of 24 Mpx frames, they and what is computed of them fit about into a processor's cache."""
@@ -28,7 +29,8 @@ class SubtractedRows:
     A writer that goes through it from top to bottom needs no memory for the whole of it.
     """
 
-    grid: BoxGrid
+    mosaic: NDArray[Any]
+    """(ny, nx), ADU."""
     splines: BandSplines
     factors: NDArray[np.float64]
     """(3, pattern height, nx): a band's normalisation where a pixel is the band's, 0 elsewhere."""
@@ -36,22 +38,20 @@ class SubtractedRows:
     dtype: ClassVar[np.dtype[Any]] = np.dtype(np.float32)
 
     @classmethod
-    def of(cls, grid: BoxGrid, meshes: Sequence[NDArray[np.float64]]) -> SubtractedRows:
-        """Compute the surfaces through the meshes (my, mx), ADU, of red, green and blue."""
-        shape, settings = grid.mosaic.shape, grid.settings
+    def of(
+        cls, mosaic: NDArray[Any], pattern: NDArray[np.uint8], settings: Background, splines: BandSplines
+    ) -> SubtractedRows:
+        """Take the surfaces off the bands' own pixels; `pattern` is one period of LibRaw's colour indices."""
         norms = np.array((settings.red_norm, 1.0, settings.blue_norm))
-        pattern_factors = grid.filling.in_band * norms[:, None, None]
-        red, green, blue = (spline_through(mesh, shape, settings.box_size) for mesh in meshes)
-        return cls(
-            grid=grid,
-            splines=BandSplines.of(red, green, blue),
-            factors=np.take(pattern_factors, np.arange(shape[1]) % pattern_factors.shape[2], axis=2),
-        )
+        in_band = np.stack([np.isin(pattern, indices) for indices in BANDS.values()])
+        pattern_factors = in_band * norms[:, None, None]
+        factors = np.take(pattern_factors, np.arange(mosaic.shape[1]) % pattern_factors.shape[2], axis=2)
+        return cls(mosaic=mosaic, splines=splines, factors=factors)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(ny, nx)."""
-        return self.grid.mosaic.shape
+        return self.mosaic.shape
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -74,5 +74,5 @@ class SubtractedRows:
 
     def compute(self, rows: slice, subtracted: NDArray[np.float32]) -> None:
         """Compute the rows of one group into `subtracted` (rows, nx)."""
-        values = np.array(self.grid.mosaic[rows], np.float64)
+        values = np.array(self.mosaic[rows], np.float64)
         subtract_rows(self.splines, self.factors, rows.start, values, subtracted)

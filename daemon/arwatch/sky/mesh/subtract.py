@@ -14,57 +14,35 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from arwatch.settings import Background
-from arwatch.sky import jit
 from arwatch.sky.inputs import BANDS, fewest_samples
 from arwatch.sky.mesh import smoothing
 from arwatch.sky.mesh.boxes import ESTIMATORS, BoxMethod, estimate_unfilled, fill_and_estimate, tile_statistics
 from arwatch.sky.mesh.removal import SubtractedRows
-from arwatch.sky.mesh.surface import render_surface
-from arwatch.sky.mesh.tiles import TILE, BoxGrid, Tile
-from arwatch.sky.model import BandModel, Sky, Subtraction
+from arwatch.sky.mesh.surface import BandSplines, spline_through
+from arwatch.sky.mesh.tiles import BoxGrid, Tile
+from arwatch.sky.model import BandModel, Sky
 from arwatch.sky.threads import share
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-jit.discard_stale()
 
-
-def subtract_background(
-    mosaic: ArrayLike, colors: ArrayLike, settings: Background | None = None, *, threads: int = 1
-) -> Subtraction:
-    """Subtract the sky background from each band of a colour mosaic.
+def fit(
+    mosaic: ArrayLike,
+    colors: ArrayLike,
+    settings: Background | None = None,
+    *,
+    black_level: float | None = None,
+    white_level: float | None = None,
+    threads: int = 1,
+) -> tuple[Sky, SubtractedRows]:
+    """Fit the sky by the method (see `arwatch.sky.fit_sky`), which needs no levels.
 
     Per band: samples of the other bands and samples of value 0 are filled from the band's own (settings
     `fill`), level and noise are taken from sigma-clipped boxes, the mesh of boxes is median-filtered, and
     the spline surface through it is subtracted from the band's own pixels, which are then multiplied by
     the band's normalisation. `arwatch.sky.reference` is the same method by public library calls; its results,
     rounded to float32, are those of this function to within 0.005 ADU.
-
-    Parameters
-    ----------
-    mosaic
-        (ny, nx), ADU: real numbers. 0 means that a sample is missing. NaN and infinity are refused.
-    colors
-        LibRaw's colour indices, 0 red, 1 and 3 green, 2 blue: the map (ny, nx) of all pixels or one period
-        of it from the first pixel on ((2, 2) for Bayer patterns, (6, 6) for X-Trans).
-    settings
-        The method's parameters; their defaults if None.
-    threads
-        How many threads share the work. The result does not depend on it.
-
-    Returns
-    -------
-    Subtraction
-        The mosaic, float32 (ny, nx) in ADU times the normalisation, and the three bands' meshes in ADU.
-
-    Raises
-    ------
-    TypeError
-        The mosaic holds no real numbers, or the colours are not integers.
-    ValueError
-        Shapes do not fit, values are not finite, colour indices are unknown or not periodic, `threads` is
-        less than 1, or in some band no box keeps 90 % of its samples.
 
     Notes
     -----
@@ -77,29 +55,7 @@ def subtract_background(
 
     Source: `Background2D` (photutils), `interpolate_replace_nans` and `SigmaClip` (astropy).
     """
-    sky, rows = fit_sky(mosaic, colors, settings, threads=threads)
-    subtracted = np.empty(rows.shape, np.float32)
-    share(lambda group: rows.compute(group, subtracted[group]), rows.groups(0, len(rows)), threads)
-    return Subtraction(mosaic=subtracted, red=sky.red, green=sky.green, blue=sky.blue)
-
-
-def fit_sky(
-    mosaic: ArrayLike, colors: ArrayLike, settings: Background | None = None, *, threads: int = 1
-) -> tuple[Sky, SubtractedRows]:
-    """Do as `subtract_background`, but compute the subtracted mosaic only when its rows are read.
-
-    Parameters and errors are those of `subtract_background`. The mosaic is not copied unless it must be
-    converted, so it must not be changed before the rows have been read.
-
-    Returns
-    -------
-    Sky
-        The three bands' meshes in ADU.
-    SubtractedRows
-        The subtracted mosaic (ny, nx), float32.
-    """
-    if threads < 1:
-        raise ValueError(f"threads must be at least 1, not {threads}")
+    del black_level, white_level
     grid = BoxGrid.of(mosaic, colors, settings or Background())
     statistics = np.full((3, 2, *grid.mesh_shape), np.nan)
     share(partial(_estimate_tile, grid, statistics), product(grid.tiles(0), grid.tiles(1)), threads)
@@ -112,7 +68,11 @@ def fit_sky(
     meshes = statistics.reshape(6, *grid.mesh_shape)
     share(partial(smoothing.finish, filter_size=grid.settings.filter_size), meshes, threads)
     red, green, blue = (BandModel(mesh=level, rms=noise) for level, noise in statistics)
-    return Sky(red=red, green=green, blue=blue), SubtractedRows.of(grid, list(statistics[:, 0]))
+    splines = BandSplines.of(
+        *(spline_through(level, grid.mosaic.shape, grid.settings.box_size) for level in statistics[:, 0])
+    )
+    rows = SubtractedRows.of(grid.mosaic, grid.pattern, grid.settings, splines)
+    return Sky(red=red, green=green, blue=blue), rows
 
 
 def _estimate_tile(grid: BoxGrid, statistics: NDArray[np.float64], boxes_of_tile: tuple[range, range]) -> None:
@@ -138,19 +98,3 @@ def _estimate_tile(grid: BoxGrid, statistics: NDArray[np.float64], boxes_of_tile
             tile_statistics(tile.filled(grid, band), everywhere, True, tile.boxes, method, level, noise)
     where = slice(box_rows[0], box_rows[-1] + 1), slice(box_columns[0], box_columns[-1] + 1)
     statistics[:, :, *where] = found.reshape(3, 2, len(box_rows), len(box_columns))
-
-
-def warm_up() -> None:
-    """Compile all kernels that camera frames need, or load them from the cache, and note that the cache is complete."""
-    # large enough that one tile does not touch the frame's edge
-    frame = np.random.default_rng(0).normal(1000, 10, (3 * TILE[0] - 100, 3 * TILE[1] - 1000)).astype(np.uint16)
-    frame[20, 20] = 0
-    result = subtract_background(frame, [[0, 1], [1, 2]], Background(box_size=TILE[0], filter_size=3))
-    subtract_background(frame[:50, :50], [[0, 1], [1, 2]], Background(box_size=20, fill=False))
-    render_surface(result.red.mesh, frame.shape, TILE[0])
-    jit.mark_ready()
-
-
-def kernels_cached() -> bool:
-    """Say whether `warm_up` has ended before, with these sources and on this machine, so that it would only load."""
-    return jit.is_ready()

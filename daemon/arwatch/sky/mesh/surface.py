@@ -108,6 +108,26 @@ def spline_through(mesh: NDArray[np.floating[Any]], shape: tuple[int, int], box_
     )
 
 
+def spline_of(coefficients: NDArray[np.floating[Any]], shape: tuple[int, int], box_size: int) -> Spline:
+    """Take the coefficients (my + 4, mx + 4) of a spline as they are, without limits other than their own.
+
+    Raises
+    ------
+    ValueError
+        There is not one coefficient for each box of such a frame and of a ring around it, two boxes wide.
+    """
+    values = np.ascontiguousarray(coefficients, np.float64)
+    expected = tuple(-(-size // min(box_size, size)) + 4 for size in shape)
+    if values.shape != expected:
+        raise ValueError(f"coefficients of shape {values.shape}: boxes of {box_size} in {shape} need {expected}")
+    return Spline(
+        coefficients=values,
+        limits=np.array([values.min(), values.max()]),
+        rows=Positions.of(shape[0], box_size),
+        columns=Positions.of(shape[1], box_size),
+    )
+
+
 def _exact_coefficients(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the coefficients of the splines that go through the values of each column, reflected at both ends.
 
@@ -119,17 +139,22 @@ def _exact_coefficients(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(solve_banded((1, 1), diagonals, values))
 
 
-def render_surface(mesh: NDArray[np.floating[Any]], shape: tuple[int, int], box_size: int) -> NDArray[np.float32]:
+def render_surface(
+    mesh: NDArray[np.floating[Any]], shape: tuple[int, int], box_size: int, model: str = "mesh"
+) -> NDArray[np.float32]:
     """Render a mesh at full resolution: what `subtract_background` takes off, in the same numbers.
 
     Parameters
     ----------
     mesh
-        (my, mx), ADU: a band's filtered mesh.
+        ADU. Model "mesh": a band's filtered mesh (my, mx). Model "smooth": (my + 4, mx + 4), a coefficient for each
+        box and for those of a ring around the frame, two boxes wide.
     shape
         (ny, nx) of the frame.
     box_size
-        Edge of a box in pixels, as in the settings.
+        Edge of a box in pixels: of the settings, or `Sky.box_size`.
+    model
+        What the mesh is: `Sky.model`.
 
     Returns
     -------
@@ -142,10 +167,11 @@ def render_surface(mesh: NDArray[np.floating[Any]], shape: tuple[int, int], box_
         The mesh does not have one value for each box of such a frame.
     """
     expected = tuple(-(-size // min(box_size, size)) for size in shape)
-    if np.shape(mesh) != expected:
+    if model == "mesh" and np.shape(mesh) != expected:
         raise ValueError(f"mesh of shape {np.shape(mesh)}: boxes of {box_size} in {shape} need {expected}")
+    make = spline_through if model == "mesh" else spline_of
     rendered = np.empty(shape, np.float32)
-    render(spline_through(mesh, shape, box_size), rendered)
+    render(make(mesh, shape, box_size), rendered)
     return rendered
 
 
