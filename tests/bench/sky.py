@@ -30,7 +30,8 @@ CONSTANTS = {
     basis: ("SOFTNESS", "LENS", "OFFSET"),
     levels: ("BOXES", "SMALLEST", "TAIL"),
     regions: (
-        "LIMIT", "ALONE", "ROUGHEST", "SKIRT", "SMALL", "RISE", "GLOW", "NEAR", "BRIGHT", "DARK", "OBJECT", "DEEPEST",
+        "LIMIT", "ALONE", "ROUGHEST", "SKIRT", "SMALL", "RISE", "SHALLOW", "GLOW", "BRIGHT", "DARK", "OBJECT",
+        "DEEPEST",
     ),
     fit: ("BEGIN", "TOLERANCES", "STIFF", "STIFF_PRIOR", "OWN_DEGREE", "CORRELATED", "CHOICE"),
 }  # fmt: skip

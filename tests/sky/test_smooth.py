@@ -71,6 +71,7 @@ def test_the_surface_is_the_sky_up_to_the_edges(kind):
 OBJECTS = {
     "nebula": 250 * np.exp(-((X - 0.2) ** 2 + (Y + 0.1) ** 2) / 0.08),
     "galaxy": 600 * np.exp(-np.hypot((X + Y) * 3, X - Y) / 0.3),
+    "nebula across the edge": 300 * np.exp(-((X - 0.75) ** 2 + (Y + 0.1) ** 2) / 0.06),
     "band": 150 * np.exp(-(((X + 0.4 * Y - 0.2) / 0.25) ** 2)),
 }
 
@@ -184,6 +185,13 @@ def test_a_frame_of_nothing_but_milky_way_is_not_sure():
     _, result = surface_of(exposed(colored(500 * LENS), clouds))
     assert not result.quality.sure
     assert result.quality.doubt
+
+
+def test_a_sky_with_the_colour_of_a_nebula_in_its_middle_is_not_sure():
+    hydrogen = np.array([1.0, 0.2, 0.3, 0.2])[tiled(RGGB, SHAPE)]
+    nebula = 500 * np.exp(-(X**2 + Y**2) / 1.2) * hydrogen
+    _, result = surface_of(exposed(colored(500 * LENS), nebula * LENS))
+    assert not result.quality.sure
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (40, 60), (200, 900)])

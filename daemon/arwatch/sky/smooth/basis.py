@@ -5,8 +5,6 @@ geometrically with their degree, the faster the farther away the sources are (Tr
 Approximation Practice, theorem 8.1). How large they are and how fast they fall is found from each frame itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,8 +16,8 @@ from scipy.optimize import nnls
 
 Values = NDArray[np.float64]
 
-BEGINS, SOFTNESS = (0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05), 0.15
-"""Where a lens may begin to cut light off, and over what distance, parts of the half diagonal: for any profile."""
+BEGINS, SOFTNESS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9), 0.05
+"""Where a lens may begin to cut light off, and how softly, parts of the half diagonal: for any profile."""
 LENS, OFFSET = 0.2, 3.0
 """Deviations beforehand: a lens loses tenths of the light; the level's logarithm is as good as unknown."""
 
@@ -34,14 +32,14 @@ def smooth_terms(y: Values, x: Values, highest: int) -> Values:
 
 
 def falling_terms(y: Values, x: Values, frame: tuple[int, int]) -> Values:
-    """Evaluate ways in which lenses darken towards the corners, in the logarithm: (n, 10).
+    """Evaluate ways in which lenses darken towards the corners, in the logarithm: (n, 9).
 
-    The law of cos to the fourth for wide and for long lenses; two round rims that slide over each other from the
-    middle on; and barrels that begin to cut light off farther out. Any sum with positive weights falls outwards.
+    The law of cos to the fourth for wide and for long lenses, and barrels that begin to cut light off in the middle or
+    farther out. All but the first, and their sums, fall the more steeply the farther out: no lens makes a small hump.
     """
     r = np.hypot(y * frame[0], x * frame[1]) / np.hypot(*frame)
-    ways = [np.log1p(3 * r * r), r * r, np.sqrt(r * r + 0.02)]
-    return -np.stack([*ways, *(np.tanh((r - begin) / SOFTNESS) for begin in BEGINS)], -1)
+    ways = np.log1p(3 * r * r), r * r
+    return -np.stack([*ways, *(SOFTNESS * np.logaddexp(0, (r - b) / SOFTNESS) / (1 - b) for b in BEGINS)], -1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -87,8 +87,7 @@ class Problem:
 
     def fit(self, above: float, glow: Mask) -> tuple[Shape, Regions, Mask]:
         """Fit from one of the two ends, with some glow that is known; return the boxes of the foreground, too."""
-        boxes = self.boxes
-        dark = np.zeros_like(glow)
+        boxes, dark = self.boxes, np.zeros_like(glow)
         low = [np.log(max(float(np.quantile(band[boxes.known], 0.3)), 0.5)) for band in boxes.level]
         log_sky = np.zeros_like(boxes.level) + np.array(low)[:, None, None]
         for number in range(BEGIN):
@@ -131,7 +130,7 @@ class Surface:
     problem: Problem
     shape: Shape
     regions: Regions
-    doubt: float
+    spread: float
     """Difference of the fits that explain the frame alike, part of the sky: the rms of its shape."""
 
     @classmethod
@@ -149,8 +148,15 @@ class Surface:
         log_sky = problem.log_sky(mixed)
         regions = Regions.of(boxes, log_sky, dark, TOLERANCES[-1], best.glow)
         rivals = [problem.log_sky(fit[0]) for fit, cost in zip(fits, costs, strict=True) if cost < costs.min() + RIVAL]
-        doubt = max(float(np.std(rival[1] - log_sky[1])) for rival in rivals)
-        return cls(problem=problem, shape=mixed, regions=regions, doubt=doubt)
+        spread = max(float(np.std(rival[1] - log_sky[1])) for rival in rivals)
+        return cls(problem=problem, shape=mixed, regions=regions, spread=spread)
+
+    def color_inside(self) -> float:
+        """Return how much more extreme the sky's colour is inside than on the edge, as no light from outside is."""
+        own = [self.problem.own.columns @ band for band in (self.shape.red, self.shape.blue)]
+        colors = np.reshape([*own, *np.negative(own)], (4, *self.shape.local.shape[1:]))
+        edge = np.concatenate([colors[:, [0, -1]].reshape(4, -1), colors[:, :, [0, -1]].reshape(4, -1)], 1)
+        return float((colors.max((1, 2)) - edge.max(1)).max())
 
     def at(self, rows: Values, columns: Values) -> Values:
         """Evaluate it where some rows and columns cross, also outside of the frame: (3, my, mx), ADU above black."""

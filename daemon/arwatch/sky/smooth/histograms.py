@@ -7,8 +7,6 @@ so that it follows the hump of the sky and not the tail of the stars.
 
 # ruff: noqa: PLR0917 (compiled functions take their arguments by position)
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

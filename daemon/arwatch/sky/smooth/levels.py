@@ -1,7 +1,5 @@
 """From the histograms of boxes to levels of the sky with their errors, stars' light taken off."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,14 +60,12 @@ def measure(mosaic: NDArray[Any], pattern: NDArray[np.uint8], black: float, whit
     share(of_row, range(len(down) - 1), threads)
     narrow, wide, spread, noise, count, saturated = found.transpose(1, 2, 0, 3)
     level = origin + shift - black + width * (narrow - TAIL * (noise / np.maximum(spread, 1e-9)) ** 2 * (wide - narrow))
-    noise = noise * width
     own = np.array([(bands == band).mean() for band in range(len(BANDS))])[:, None, None]
     known = np.asarray((count > FEWEST * own * np.diff(down)[:, None] * np.diff(across)).all(0))
-    full = saturated > MOST_FULL
+    noise, full = noise * width, saturated > MOST_FULL
     level += SKEWED * _skewness(level, noise, known & ~full.any(0))
-    error = ERROR * noise / np.sqrt(np.maximum(count, 1))
+    level[full], error = white - black, ERROR * noise / np.sqrt(np.maximum(count, 1))
     rows, columns = (down[1:] + down[:-1]) / 2, (across[1:] + across[:-1]) / 2
-    level[full] = white - black
     return Boxes(level=level, error=error, noise=noise, full=full, known=known, rows=rows, columns=columns)
 
 

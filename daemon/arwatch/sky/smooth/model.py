@@ -1,7 +1,5 @@
 """The smooth model: a frame's boxes measured, a surface fitted, and what it takes to render it again."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -16,23 +14,25 @@ from arwatch.sky.model import BandModel, Quality, Sky
 from arwatch.sky.smooth.basis import Values
 from arwatch.sky.smooth.fit import Surface
 from arwatch.sky.smooth.levels import Boxes, measure
+from arwatch.sky.smooth.regions import OBJECT
 
 RING, FEWEST = 2, 8
 """Points of the grid outside of each edge, which a cubic spline at the last pixel depends on; boxes along each edge at
 least, so that a surface can be told from noise."""
-LEAST_SKY, MOST_RESIDUAL, SURE_SKY, SURE_RESIDUAL, SURE_DOUBT = 0.03, 0.05, 0.5, 0.01, 0.005
-"""A fit that uses less of the frame, or leaves more of the sky, has failed; one that uses as much, leaves no more, and
-comes out alike from all its starts is sure."""
+LEAST_SKY, MOST_RESIDUAL = 0.03, 0.05
+"""A fit that uses less of the frame, or leaves more of the sky, has failed."""
+SURE_SKY, SURE_RESIDUAL, SURE_SPREAD, SURE_COLOR, SURE_LEFT = 0.5, 0.01, 0.005, 0.01, 0.35
+"""One is sure that uses as much, leaves no more, comes out alike from all its starts, has no more colour of its own
+inside of the frame, and leaves no more of the frame unexplained."""
 
 
 def fit(mosaic: ArrayLike, colors: ArrayLike, settings: Background | None = None, *, black_level: float | None = None,
         white_level: float | None = None, threads: int = 1) -> tuple[Sky, SubtractedRows]:  # fmt: skip
     """Fit the sky (see `arwatch.sky.fit_sky`); the mesh takes the place of a fit that fails (see `Sky.quality`)."""
-    settings = settings or Background(model="smooth")
     if black_level is None or white_level is None or black_level >= white_level:
         levels = f"black_level and white_level, not {black_level} and {white_level}"
         raise ValueError(f'the model "smooth" needs {levels}: what the camera gives without light and at most, ADU')
-    values = checked_mosaic(mosaic)
+    settings, values = settings or Background(model="smooth"), checked_mosaic(mosaic)
     pattern = color_pattern(colors, values.shape)
     boxes = measure(values, pattern, black_level, white_level, threads)
     surface, quality = fitted(boxes, values.shape, round(2 / settings.scale))
@@ -57,15 +57,17 @@ def fitted(boxes: Boxes, shape: tuple[int, int], degree: int) -> tuple[Surface |
     except (np.linalg.LinAlgError, ValueError):  # scipy refuses numbers that are not finite
         return None, replace(failed, doubt="the fit has no solution")
     used = float((surface.regions.weight > 0.5)[boxes.known].mean())
-    residual, doubt = surface.regions.residual, surface.doubt
+    residual, spread, left = surface.regions.residual, surface.spread, surface.regions.cost / OBJECT
     against = {
         f"only {used:.0%} of the frame is sky": used < SURE_SKY,
-        f"the sky is {residual:.1%} rougher than the surface": residual > SURE_RESIDUAL,
-        f"two ways to fit it differ by {doubt:.1%}": doubt > SURE_DOUBT,
+        f"the sky is {residual:.1%} rougher than the surface": bool(used) and residual > SURE_RESIDUAL,
+        f"two ways to fit it differ by {spread:.1%}": spread > SURE_SPREAD,
+        "its colour changes most inside of the frame, as that of objects does": surface.color_inside() > SURE_COLOR,
+        f"it does not explain {min(left, 1):.0%} of the frame": left > SURE_LEFT,
     }
     reasons = "; ".join(reason for reason, holds in against.items() if holds)
-    found = used >= LEAST_SKY and residual <= MOST_RESIDUAL and np.isfinite(doubt)
-    quality = Quality(used=used, residual=residual if used else 0.0, spread=doubt, doubt=reasons)
+    found = used >= LEAST_SKY and residual <= MOST_RESIDUAL and np.isfinite(spread)
+    quality = Quality(used=used, residual=residual if used else 0.0, spread=spread, doubt=reasons)
     return (surface if found else None), quality
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import binary_dilation, distance_transform_edt, label, uniform_filter
+from scipy.ndimage import binary_dilation, distance_transform_cdt, distance_transform_edt, label, uniform_filter
 
 from arwatch.sky.smooth.basis import Values
 from arwatch.sky.smooth.levels import Boxes, Mask
@@ -18,12 +18,12 @@ ROUGHEST, SKIRT = 0.03, 0.35
 seen, its light falls by e within this part of its radius."""
 SMALL = 8
 """Boxes: regions of fewer are neither glow nor foreground; of less than half of it, no larger than one."""
-RISE, GLOW = 1.5, 0.03
-"""A region is glow if it is so many times brighter on the frame's edge than inside, and brighter there than the sky
-by this part of it: the surface follows fainter glow by itself."""
-BRIGHT, NEAR = 1.4, 3
-"""Light that makes the sky so many times as bright in all bands is a town's or the Moon's, not a nebula's, where most
-of its brightest tenth is so near to the frame's edge, boxes."""
+RISE, SHALLOW, GLOW = 1.5, 0.45, 0.03
+"""A region is glow if it is so many times brighter on the frame's edge than inside, if its brightest tenth lies at most
+so deep in the frame, compared with all of it, and if it is brighter at the edge than the sky by this part of it: the
+surface follows fainter glow by itself."""
+BRIGHT = 1.4
+"""Light that makes the sky so many times as bright in all bands, and is as shallow, is a town's or the Moon's."""
 DARK, OBJECT, DEEPEST = 0.15, 4.0, 60.0
 """Trees and buildings are darker than the sky by this part of it, within two boxes; the most that a box above the
 surface, and one below it, can speak against a fit, squares of deviations."""
@@ -87,34 +87,32 @@ def _below(excess: Values) -> float:
 
 def _is_glow(region: Mask, excess: Values, full: Mask) -> bool:
     """Say whether a region touches the edge and is brightest there, or is saturated there."""
-    edge = region & _edge(region.shape, 1)
+    edge = region & np.pad(np.zeros([size - 2 for size in region.shape], bool), 1, constant_values=True)
     inside = region & ~edge
     if not edge.any() or not inside.any():
         return False
     rises = excess[edge].mean() > max(RISE * excess[inside].mean(), GLOW)
-    return bool(rises or (region & full).sum() >= SMALL / 2)
+    return bool((rises and _is_brightest_outside(region, excess)) or (region & full).sum() >= SMALL / 2)
 
 
-def _edge(shape: tuple[int, ...], width: int) -> Mask:
-    """Return the boxes at the frame's edge, so many wide."""
-    return np.pad(np.zeros([size - 2 * width for size in shape], bool), width, constant_values=True)
+def _is_brightest_outside(region: Mask, light: Values) -> bool:
+    """Say whether a region's brightest tenth lies much nearer to the frame's edge than all of it."""
+    deep = distance_transform_cdt(np.pad(np.ones(region.shape), 1), "chessboard")[1:-1, 1:-1] - 1
+    top = region & (light >= np.quantile(light[region], 0.9))
+    return bool(deep[top].mean() < SHALLOW * deep[region].mean())
 
 
 def _parts(boxes: Mask) -> list[Mask]:
     """Return the regions that boxes form, without the smallest."""
     found, count = label(boxes, AROUND)
-    parts = [found == number for number in range(1, count + 1)]
-    return [part for part in parts if part.sum() >= SMALL]
+    return [part for part in (found == number for number in range(1, count + 1)) if part.sum() >= SMALL]
 
 
 def find_bright(boxes: Boxes) -> Mask:
-    """Return the boxes (my, mx) that outshine the sky in all bands, most near the edge: town, Moon, twilight."""
+    """Return the boxes (my, mx) that outshine the sky in all bands, the most at the edge: town, Moon, twilight."""
     part = np.array([band / max(float(np.quantile(band[boxes.known], 0.25)), 0.5) for band in boxes.level])
-    near, mean = _edge(boxes.known.shape, NEAR), part.mean(0)
-    bright = np.zeros_like(near)
-    for region in _parts(np.asarray(part.min(0) > BRIGHT)):
-        bright |= region & (near[region & (mean >= np.quantile(mean[region], 0.9))].mean() > 0.5)
-    return bright
+    regions = [r for r in _parts(np.asarray(part.min(0) > BRIGHT)) if _is_brightest_outside(r, part.mean(0))]
+    return np.asarray(np.any([np.zeros_like(boxes.known), *regions], axis=0))
 
 
 def find_dark(boxes: Boxes, log_sky: Values) -> Mask:
