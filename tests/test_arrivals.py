@@ -138,7 +138,7 @@ def test_what_becomes_of_an_output_that_was_looked_for(digest, output, *, again,
     bench = Bench()
     bench.written(digest)
     bench.arrivals.sighted(FRAME, LOOK, careful=True)
-    bench.arrivals.scanned(NIGHT)
+    bench.arrivals.scanned(NIGHT, time.monotonic())
     assert bench.told == [], "before the answer nothing is told"
     bench.arrivals.output_found(FRAME, LOOK, output)
     assert ("frame.seen" in bench.events()) is again
@@ -154,13 +154,17 @@ def test_what_is_kept_is_told_when_all_folders_were_gone_through():
     bench.arrivals.sighted(FRAME, LOOK, careful=True)
     bench.arrivals.output_found(FRAME, LOOK, Look(99, 0))
     assert bench.told == []
-    bench.arrivals.scanned(NIGHT)
+    bench.arrivals.scanned(NIGHT, time.monotonic())
     assert bench.events() == ["outputs.kept"]
+    before = time.monotonic()
     bench.arrivals.kept.count_again()
+    bench.arrivals.scanned(NIGHT, before)
     bench.arrivals.sighted(FRAME, LOOK)
     bench.arrivals.output_found(FRAME, LOOK, Look(99, 0))
-    bench.arrivals.scanned(NIGHT)
-    assert bench.events() == ["outputs.kept"] * 2, "with new settings they are counted again"
+    bench.arrivals.scanned(NIGHT, time.monotonic())
+    assert bench.events() == ["outputs.kept"] * 2, (
+        "new settings: counted again, by a later scan"
+    )
 
 
 @pytest.mark.parametrize(
@@ -251,8 +255,8 @@ def test_the_first_scan_says_what_waits_and_how_big_the_outputs_get():
     bench.arrivals.sighted(FRAME, Look(2**30, 5), careful=True)
     bench.arrivals.sighted(NIGHT / "b.ARW", Look(2**29, 5), careful=True)
     bench.told.clear()
-    bench.arrivals.scanned(NIGHT)
-    bench.arrivals.scanned(NIGHT)
+    bench.arrivals.scanned(NIGHT, time.monotonic())
+    bench.arrivals.scanned(NIGHT, time.monotonic())
     assert bench.told == [("watch.scanned", {"folder": str(NIGHT), "waiting": 2, "outputs_gib_at_most": 6.0})]
 
 
@@ -260,20 +264,20 @@ def test_what_an_earlier_run_left_in_the_queue_waits_too():
     bench = Bench()
     bench.settled()
     bench.arrivals.sighted(FRAME, LOOK, careful=True)
-    bench.arrivals.scanned(NIGHT)
+    bench.arrivals.scanned(NIGHT, time.monotonic())
     assert [facts["waiting"] for _, facts in bench.told] == [1]
 
 
 def test_of_an_empty_folder_there_is_nothing_to_tell():
     bench = Bench()
-    bench.arrivals.scanned(NIGHT)
+    bench.arrivals.scanned(NIGHT, time.monotonic())
     assert bench.told == []
 
 
 def test_frames_that_were_there_before_can_be_left_alone():
     bench = Bench(wanted=Wanted(new_only=True))
     bench.arrivals.sighted(FRAME, LOOK, careful=True)
-    bench.arrivals.scanned(NIGHT)
+    bench.arrivals.scanned(NIGHT, time.monotonic())
     assert [(event, facts["left_alone"]) for event, facts in bench.told] == [("watch.scanned", 1)]
     bench.told.clear()
     bench.arrivals.sighted(FRAME, LOOK)  # a later scan
@@ -293,7 +297,7 @@ def test_older_frames_can_be_left_alone():
     bench = Bench(wanted=Wanted(since_ns=100))
     bench.arrivals.sighted(FRAME, Look(10, 99), careful=True)
     bench.arrivals.sighted(NIGHT / "b.ARW", Look(10, 100), careful=True)
-    bench.arrivals.scanned(NIGHT)
+    bench.arrivals.scanned(NIGHT, time.monotonic())
     assert bench.events() == ["frame.seen", "watch.scanned"]
     assert bench.told[-1][1] == {
         "folder": str(NIGHT),

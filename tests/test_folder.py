@@ -88,7 +88,7 @@ def watched(request, tmp_path):
     folder.mkdir()
     with running(folder_thread(folder, posted, observer=request.param)) as thread:
         assert posted.wait(Present) == Present(folder, request.param)
-        assert posted.wait(Scanned) == Scanned(folder, careful=True)
+        assert posted.wait(Scanned) == Scanned(folder, careful=True, began=0.0)
         yield folder, thread, posted
 
 
@@ -209,7 +209,7 @@ def test_an_observation_in_doubt_is_replaced(watched):
     folder, thread, posted = watched
     before = thread._observation
     thread.observe_anew()
-    posted.wait(lambda news: news == Scanned(folder, careful=False))
+    posted.wait(lambda news: news == Scanned(folder, careful=False, began=0.0))
     assert thread._observation is not before
     (folder / "a.ARW").write_bytes(b"x")
     posted.sighted(folder / "a.ARW")
@@ -220,7 +220,7 @@ def test_an_observer_that_cannot_be_stopped_is_replaced_all_the_same(watched, mo
     with monkeypatch.context() as patched:
         patched.setattr(EventEmitter, "stop", lambda _: {}.pop("a folder that watchdog does not know"))
         thread.observe_anew()
-        posted.wait(lambda news: news == Scanned(folder, careful=False))
+        posted.wait(lambda news: news == Scanned(folder, careful=False, began=0.0))
     (folder / "a.ARW").write_bytes(b"x")
     posted.sighted(folder / "a.ARW")
 

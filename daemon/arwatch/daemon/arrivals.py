@@ -175,9 +175,9 @@ class Arrivals:
             self._changed_in_work.discard(path)
             self._folders.look_at(path)
 
-    def scanned(self, folder: Path) -> None:
+    def scanned(self, folder: Path, began: float) -> None:
         """Tell of a folder's first scan how many frames wait, and how much room their outputs take."""
-        self.kept.scanned(folder, self._folders.paths)
+        self.kept.scanned(folder, began, self._folders.paths)
         self.kept.tell(self._folders.paths)
         if folder in self._scanned:
             return

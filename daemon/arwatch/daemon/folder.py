@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from arwatch.daemon import lease
@@ -58,6 +58,8 @@ class Scanned:
 
     folder: Path
     careful: bool
+    began: float = field(compare=False)
+    """When, in monotonic seconds: what was ordered after that may have missed files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +265,7 @@ class WatchedFolder(Place):
         recursive = self._settings.recursive
         self._scan = scan_in_steps(self.path, self._is_frame, recursive=recursive, look=self._replaced.look)
         self._scan_is_careful, self._careful = self._careful, False
+        self._scan_began = time.monotonic()
 
     def _go_on_scanning(self) -> None:
         for _ in range(STEPS if self._scan is not None else 0):
@@ -273,7 +276,7 @@ class WatchedFolder(Place):
                 self._scan = None
                 for path in filter(is_absent, self._replaced.end_scan()):
                     self._post(Vanished(path))
-                self._post(Scanned(self.path, self._scan_is_careful))
+                self._post(Scanned(self.path, self._scan_is_careful, self._scan_began))
                 if not self._settings.recursive and self._below is None:
                     self._count = count_below_in_steps(self.path, self._is_frame)
                 return

@@ -191,8 +191,8 @@ class Folders:
                 arrivals.vanished(path)
             case OutputFound(path=path, look=look, output=output):
                 arrivals.output_found(path, look, output)
-            case Scanned(folder=folder):
-                arrivals.scanned(folder)
+            case Scanned(folder=folder, began=began):
+                arrivals.scanned(folder, began)
             case Source() | Waiting() | Refused() | Gone():
                 arrivals.decided(news)
             case _:
