@@ -162,9 +162,7 @@ def test_what_is_kept_is_told_when_all_folders_were_gone_through():
     bench.arrivals.sighted(FRAME, LOOK)
     bench.arrivals.output_found(FRAME, LOOK, Look(99, 0))
     bench.arrivals.scanned(NIGHT, time.monotonic())
-    assert bench.events() == ["outputs.kept"] * 2, (
-        "new settings: counted again, by a later scan"
-    )
+    assert bench.events() == ["outputs.kept"] * 2, "new settings: counted again, by a later scan"
 
 
 @pytest.mark.parametrize(

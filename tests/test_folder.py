@@ -18,8 +18,9 @@ import pytest
 from watchdog.observers.api import EventEmitter
 
 from arwatch.daemon import lease
-from arwatch.daemon.folder import Scanned, Sighted, Unwatched, WatchedFolder
-from arwatch.daemon.place import Broke, Missing, OutputFound, Place, Present
+from arwatch.daemon.folder import WatchedFolder
+from arwatch.daemon.news import Broke, Missing, OutputFound, Present, Scanned, Sighted, Unwatched
+from arwatch.daemon.place import Place
 from arwatch.daemon.settle import Waiting
 from arwatch.daemon.watch import trouble
 from arwatch.model.job import Look, Source

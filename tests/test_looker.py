@@ -16,9 +16,8 @@ PATIENCE_S = 60.0
 DAEMON = """
 import os, sys, time
 from pathlib import Path
-from arwatch.daemon.folder import Sighted
-from arwatch.daemon.looker import Ask, Leave, LookAt, Looker, State
-from arwatch.daemon.place import Broke, Missing, Present
+from arwatch.daemon.looker import Ask, Leave, LookAt, Looker
+from arwatch.daemon.news import Broke, Missing, Present, Sighted, State
 from arwatch.settings import Watch
 folder = Path(sys.argv[1])
 kept = open(os.devnull)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from arwatch.daemon import news
 from arwatch.daemon.kept import KeptOutputs
 from arwatch.daemon.settle import Gone, Refused, Verdict, Waiting
 from arwatch.model.job import Source
@@ -111,6 +112,20 @@ class Arrivals:
     def __len__(self) -> int:
         """How many frames may still be growing."""
         return len(self._settling)
+
+    def take(self, item: Any) -> None:
+        """Take up a piece of news of a frame."""
+        match item:
+            case news.Sighted(path=path, look=look, careful=careful, replaced=replaced):
+                self.sighted(path, look, careful=careful, replaced=replaced)
+            case news.Vanished(path=path):
+                self.vanished(path)
+            case news.OutputFound(path=path, look=look, output=output):
+                self.output_found(path, look, output)
+            case news.Scanned(folder=folder, began=began):
+                self.scanned(folder, began)
+            case verdict:
+                self.decided(verdict)
 
     def sighted(self, path: Path, found: Look, *, careful: bool = False, replaced: bool = False) -> None:
         """Take up a frame that is new or has changed; `careful`: what earlier runs did is checked, too.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from arwatch.daemon import lease
+from arwatch.daemon.news import Present, Scanned, Sighted, Unwatched, Vanished
 from arwatch.daemon.noticed import Noticed
-from arwatch.daemon.place import Place, Present, _ignore
+from arwatch.daemon.place import Place, _ignore
 from arwatch.daemon.replaced import Replaced
 from arwatch.daemon.settle import Settling
 from arwatch.daemon.watch import Observation, limit_reached
@@ -31,48 +31,6 @@ STEPS = 50
 """Files that are looked at in a scan, or while they settle, before other things have their turn."""
 LEASE_S = 60.0
 """How often the lease is renewed; others believe in one for five times as long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sighted:
-    """A frame is there."""
-
-    path: Path
-    look: Look
-    careful: bool
-    """Seen in the first scan since the folder is there: what earlier runs did with the frame is to be checked."""
-    replaced: bool = False
-    """Another file took its name, though size and time are the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Vanished:
-    """A file that was there is not there any more: it was removed, or moved away."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Scanned:
-    """A folder was gone through."""
-
-    folder: Path
-    careful: bool
-    began: float = field(compare=False)
-    """When, in monotonic seconds: what was ordered after that may have missed files."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unwatched:
-    """Frames lie in subfolders that are not watched."""
-
-    folder: Path
-    below: Below
-
-    def facts(self) -> dict[str, object]:
-        """Give what the event tells."""
-        reason = f"{self.below} are not watched: --recursive or [watch] recursive = true"
-        return {"folder": str(self.folder), "frames": self.below.frames, "reason": reason}
 
 
 class WatchedFolder(Place):

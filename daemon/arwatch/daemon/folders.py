@@ -9,20 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arwatch.daemon.folder import Scanned, Sighted, Unwatched, Vanished
+from arwatch.daemon import news
 from arwatch.daemon.lease import LeaseError
-from arwatch.daemon.looker import STATE_S, Ask, EventsLost, Leave, LookAt, Looker, ObserverDied, Order, State
-from arwatch.daemon.place import Broke, Missing, OutputFound, Present, Writable
-from arwatch.daemon.settle import Gone, Refused, Waiting
+from arwatch.daemon.looker import STATE_S, Ask, Leave, LookAt, Looker, Order
 from arwatch.daemon.trouble import Trouble
-from arwatch.model.job import Source
 from arwatch.output.naming import output_root, root_of
 from arwatch.work.room import UNKNOWN, Free
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
-    from arwatch.daemon.arrivals import Arrivals
     from arwatch.daemon.report import Report
     from arwatch.model.job import Look
     from arwatch.settings import Settings
@@ -54,7 +51,7 @@ class Folders:
         self._early: deque[Any] = deque()
         self._watched: dict[Path, None] = {}
         self._outputs: set[Path] = set()
-        self._states: dict[Path, State] = {}
+        self._states: dict[Path, news.State] = {}
         self._trouble = Trouble()
 
     # -- beginning and end -------------------------------------------------------------------------------------
@@ -77,12 +74,12 @@ class Folders:
         told: set[Path] = set()
         deadline = time.monotonic() + BEGIN_S
         while told < self._watched.keys() and self._looker.pipe.poll(max(0.0, deadline - time.monotonic())):
-            news = self._looker.news()
-            self._early.append(news)
-            if isinstance(news, Missing) and news.leased:
-                raise LeaseError(news.why)
-            if isinstance(news, Present | Missing):
-                told.add(news.folder)
+            item = self._looker.news()
+            self._early.append(item)
+            if isinstance(item, news.Missing) and item.leased:
+                raise LeaseError(item.why)
+            if isinstance(item, news.Present | news.Missing):
+                told.add(item.folder)
 
     def apply(self, settings: Settings) -> bool:
         """Watch what these settings name; gives whether watching began anew in all folders."""
@@ -164,15 +161,15 @@ class Folders:
         for folder in self._watched:
             self._order(Ask(folder, "scan_soon"))
 
-    def take(self, arrivals: Arrivals, report: Report) -> None:
-        """Take up the news; not longer than `SLICE_S`, the rest waits for the next turn."""
+    def news_of_frames(self, report: Report) -> Iterator[Any]:
+        """Take up the news of folders, and give those of frames; for `SLICE_S`, the rest waits for the next turn."""
         until = time.monotonic() + SLICE_S
         if self._looker is None:
             self._look_anew()
         try:
-            while time.monotonic() < until and (news := self._next_news()) is not None:
-                if not self._of_frames(news, arrivals):
-                    self._of_folders(news, report)
+            while time.monotonic() < until and (item := self._next_news()) is not None:
+                if not self._is_of_folders(item, report):
+                    yield item
         except EOFError:
             report.log("watch.failed", reason="the process that looks at the folders ended; it is replaced")
             self._look_anew()
@@ -182,49 +179,36 @@ class Folders:
             return self._early.popleft()
         return self._looker.news() if self._looker else None
 
-    def _of_frames(self, news: Any, arrivals: Arrivals) -> bool:
-        """Hand news of frames on; gives whether they were."""
-        match news:
-            case Sighted(path=path, look=look, careful=careful, replaced=replaced):
-                arrivals.sighted(path, look, careful=careful, replaced=replaced)
-            case Vanished(path=path):
-                arrivals.vanished(path)
-            case OutputFound(path=path, look=look, output=output):
-                arrivals.output_found(path, look, output)
-            case Scanned(folder=folder, began=began):
-                arrivals.scanned(folder, began)
-            case Source() | Waiting() | Refused() | Gone():
-                arrivals.decided(news)
-            case _:
-                return False
-        return True
-
-    def _of_folders(self, news: Any, report: Report) -> None:
-        match news:
-            case State():
-                self._states[news.folder] = news
-                self._note_silence(news, report)
-            case Unwatched():
-                report.log("watch.subfolders", **news.facts())
-            case Present(folder=folder, how=how):
+    def _is_of_folders(self, item: Any, report: Report) -> bool:
+        """Take up what concerns folders; gives whether it did."""
+        match item:
+            case news.State():
+                self._states[item.folder] = item
+                self._note_silence(item, report)
+            case news.Unwatched():
+                report.log("watch.subfolders", **item.facts())
+            case news.Present(folder=folder, how=how):
                 self._came(folder, how, report)
-            case Missing(folder=folder, why=why):
+            case news.Missing(folder=folder, why=why):
                 self._trouble.missing.add(folder)
                 self._trouble.returning.add(folder)
                 report.log("watch.lost", folder=str(folder), reason=why)
-            case Writable(folder=folder, why_not=why):
+            case news.Writable(folder=folder, why_not=why):
                 self._writable(folder, why, report)
-            case EventsLost():
+            case news.EventsLost():
                 report.log("watch.overflowed")
                 self.scan_soon()
-            case ObserverDied(evidence=evidence):
+            case news.ObserverDied(evidence=evidence):
                 report.log("watch.restarted", reason=evidence)
                 for folder in self._watched:
                     self._order(Ask(folder, "observe_anew"))
-            case Broke(folder=folder, evidence=evidence):
+            case news.Broke(folder=folder, evidence=evidence):
                 report.log("watch.failed", folder=str(folder), reason=evidence)
                 self._trouble.returning.add(folder)
                 self._look(folder)
+            case _:
+                return False
+        return True
 
     def _came(self, folder: Path, how: str, report: Report) -> None:
         self._trouble.missing.discard(folder)
@@ -246,7 +230,7 @@ class Folders:
             report.log("output.resumed", folder=str(folder))
             self._look_carefully(folder)
 
-    def _note_silence(self, state: State, report: Report) -> None:
+    def _note_silence(self, state: news.State, report: Report) -> None:
         """Tell once of a file system that does not answer, and once that it does again."""
         folder = state.folder
         if state.silent_s >= STALLED_S and folder not in self._trouble.stalled:

@@ -18,7 +18,8 @@ from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from arwatch.daemon.folder import WatchedFolder
-from arwatch.daemon.place import Broke, Place
+from arwatch.daemon.news import Broke, EventsLost, ObserverDied, State
+from arwatch.daemon.place import Place
 from arwatch.daemon.watch import trouble
 from arwatch.platform.processes import die_with_parent
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from arwatch.settings import Watch
-    from arwatch.work.room import Free
 
 STATE_S = 1.0
 """How often it is told how each folder is."""
@@ -62,30 +62,6 @@ class Ask:
 
 
 Order: TypeAlias = LookAt | Leave | Ask
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """How a folder is now."""
-
-    folder: Path
-    silent_s: float
-    """Seconds for which its file system has not answered; 0: nothing was asked."""
-    free: Free
-    """What could still be written there when that was last asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class EventsLost:
-    """The kernel dropped events; nobody knows of which folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class ObserverDied:
-    """One of watchdog's threads ended by an error."""
-
-    evidence: str
-    """The traceback."""
 
 
 class Looker:

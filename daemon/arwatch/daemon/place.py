@@ -12,9 +12,9 @@ import threading
 import time
 import traceback
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from arwatch.daemon.news import Broke, Missing, OutputFound, Present, Writable
 from arwatch.output.publish import remove_stale
 from arwatch.platform.access import why_not_writable
 from arwatch.platform.fs import belongs_on_a_disk_that_is_away, look, mount_point
@@ -34,56 +34,6 @@ TRIES = 5
 
 Identity: TypeAlias = tuple[int, int]
 """Device and inode: another disk under the same name is another folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Present:
-    """A folder is there (again) and can be used."""
-
-    folder: Path
-    how: str
-    """How it is watched, `native` or `polling`; empty where it only takes outputs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """A folder is not there, or cannot be used."""
-
-    folder: Path
-    why: str
-    """With what to do about it."""
-    leased: bool = False
-    """Because another daemon watches it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Writable:
-    """Whether outputs can be written to a folder has changed."""
-
-    folder: Path
-    why_not: str | None
-    """None: they can."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutputFound:
-    """What is there under the name of a frame's output."""
-
-    path: Path
-    """The frame."""
-    look: Look
-    """What the frame was when it was sighted."""
-    output: Look | None
-    """None: nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Broke:
-    """A thread ended by a mistake in the program; the folder gets another one."""
-
-    folder: Path
-    evidence: str
-    """The traceback."""
 
 
 class Place(threading.Thread):

@@ -117,7 +117,8 @@ class Service:
         for happening in self._scheduler.collect():
             self._happened(happening)
         if self._stop_by is None:
-            self._folders.take(self._arrivals, self._report)
+            for item in self._folders.news_of_frames(self._report):
+                self._arrivals.take(item)
             self._scheduler.close_roots(self._folders.closed_roots(), self._folders.stalled_roots())
             for happening in self._scheduler.dispatch():
                 self._happened(happening)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from arwatch.telling.events import Event
+    from arwatch.telling.outlet import Outlet
     from arwatch.telling.screen import Screen
-    from arwatch.telling.sinks import Place
 
 LABEL = 15
 """Columns of the event's name."""
@@ -98,9 +98,9 @@ class Console:
             self._screen.line(self._renderer.text(event, self._screen.width))
 
 
-def make(place: Place) -> Console | None:
+def make(outlet: Outlet) -> Console | None:
     """Write lines for people where people read; with `level = "debug"` they see every event."""
-    return Console(place.screen, everything=place.everything, progress=place.progress) if place.people else None
+    return Console(outlet.screen, everything=outlet.everything, progress=outlet.progress) if outlet.people else None
 
 
 def _facts(event: Event, room: int) -> str:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from arwatch.telling.events import Event
+    from arwatch.telling.outlet import Outlet
     from arwatch.telling.screen import Screen
-    from arwatch.telling.sinks import Place
 
 RECENT_S = 60.0
 """The rate is that of the frames that ended within this time."""
@@ -96,9 +96,9 @@ class Progress:
         self._screen.bottom("" if EVENTS[event.name].last else str(self._counter.tally))
 
 
-def make(place: Place) -> Progress | None:
+def make(outlet: Outlet) -> Progress | None:
     """Show progress where there is a line for it."""
-    return Progress(place.screen) if place.progress else None
+    return Progress(outlet.screen) if outlet.progress else None
 
 
 def _duration(seconds: float) -> str:
