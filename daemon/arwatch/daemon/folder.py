@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from arwatch.daemon import lease
+from arwatch.daemon.folder_thread import FolderThread, _ignore
 from arwatch.daemon.news import Present, Scanned, Sighted, Unwatched, Vanished
 from arwatch.daemon.noticed import Noticed
-from arwatch.daemon.place import Place, _ignore
 from arwatch.daemon.replaced import Replaced
 from arwatch.daemon.settle import Settling
 from arwatch.daemon.watch import Observation, limit_reached
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from arwatch.daemon.place import Identity
+    from arwatch.daemon.folder_thread import Identity
     from arwatch.model.job import Look
     from arwatch.settings import Watch
 
@@ -33,7 +33,7 @@ LEASE_S = 60.0
 """How often the lease is renewed; others believe in one for five times as long."""
 
 
-class WatchedFolder(Place):
+class WatchedFolder(FolderThread):
     """A folder whose frames are to be processed.
 
     Parameters

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from arwatch.settings import Disk
-from arwatch.work.room import FIRST_GUESS, MIB, RECENT, Free, Room, free_room
+from arwatch.work.disk import FIRST_GUESS, MIB, RECENT, Free, Room, free_room
 
 PLENTY = Free(1 << 40, 1 << 20)
 
