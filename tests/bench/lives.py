@@ -133,6 +133,17 @@ class Lives:
                     members["looker"].append(child)
         return members
 
+    def sizes(self) -> dict[str, tuple[float, int]]:
+        """Give the MiB and the open files of the daemon and of the process that looks at folders."""
+        members = self.members()
+        processes = {"daemon": members["daemon"][0], "process that looks": members["looker"][0]}
+        return {name: (one.memory_info().rss / 2**20, one.num_fds()) for name, one in processes.items()}
+
+    def peak_mib(self) -> float:
+        """Give the most memory that the daemon has had in this life."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
     def left(self) -> list[psutil.Process]:
         """Give all processes of any of the lives that there are now."""
         found = []

@@ -40,7 +40,7 @@ KILLED = {"daemon": 4, "worker": 3, "looker": 2, "fork server": 1}
 """How often each is killed, relative to the others."""
 FATES = {"keep": 12, "rename": 3, "rewrite": 2, "expose_again": 1, "exchange": 2}
 """What becomes of a frame within some seconds, relative to the others."""
-KILL_S, FATE_S = (1.0, 9.0), (0.0, 8.0)
+KILL_S, FATE_S = (1.0, 9.0), (0.0, 30.0)
 ABSENT_S, LONG_ABSENT_S = (0.0, 3.0), (4.0, 8.0)
 """How long a name is free after its frame was moved away. Without a time in EXIF only the pause tells the daemon."""
 OVERDUE_S = 60.0
@@ -63,9 +63,9 @@ class Soak:
         paths = [ground.path for ground in folders]
         patient = "[workers]\nattempts = 100\nretry_s = 0.1\n"
         self.lives = Lives(home, paths, home / "state", settings=patient)
-        self.done: Counter[str] = Counter()
-        self.failed: set[Path] = set()
-        """Frames that nothing more will be done about."""
+        self.done: Counter[str] = Counter(dict.fromkeys((f"killed: {victim}" for victim in KILLED), 0))
+        self.failed: dict[Path, str] = {}
+        """Frames that nothing more will be done about, and why."""
         self._numbers = itertools.count()
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
 
@@ -82,13 +82,13 @@ class Soak:
             if event["event"] in {"frame.written", "frame.skipped"}:
                 self._told(Path(event["path"]))
             elif event["event"] == "frame.failed":
-                self.failed.add(Path(event["path"]))
+                self.failed[Path(event["path"])] = f"{event['code']}: {event['reason']}"
             elif event["event"] == "frame.settled":
-                self.failed.discard(Path(event["path"]))
+                self.failed.pop(Path(event["path"]), None)
         time.sleep(0.05)
 
     def _told(self, path: Path) -> None:
-        self.failed.discard(path)
+        self.failed.pop(path, None)
         self.book.told(path)
         for ground in self.grounds:
             ground.waiting.pop(path, None)
@@ -173,7 +173,7 @@ class Soak:
         assert ground.trouble is not None
         begins &= time.monotonic() < until
         ground.trouble(begins)
-        self.done[ground.name] += begins
+        self.done[f"spells of trouble: {ground.name}"] += begins
         spell = ground.lasts if begins else ground.pauses
         if time.monotonic() < until and spell[0] < float("inf"):
             self.later(spell, lambda: self._trouble(ground, until, begins=not begins))
@@ -230,13 +230,6 @@ class Soak:
     def _is_made(self, key: Key) -> bool:
         return is_made(self.backing[key[0].parent], *key)
 
-    def size(self) -> dict[str, tuple[float, int]]:
-        """Give the MiB and the open files of the daemon and of the process that looks."""
-        self.turn()
-        members = self.lives.members()
-        processes = {"daemon": members["daemon"][0], "process that looks": members["looker"][0]}
-        return {name: (one.memory_info().rss / 2**20, one.num_fds()) for name, one in processes.items()}
-
     def calm(self) -> None:
         """Wait until the daemon has told nothing for some seconds."""
         last, since = -1, time.monotonic()
@@ -245,17 +238,15 @@ class Soak:
             if (told := self.lives.told.total()) != last:
                 last, since = told, time.monotonic()
 
-    def peak_mib(self) -> float:
-        status = Path(f"/proc/{self.lives.process.pid}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
     def outcome(self) -> dict[str, int]:
         """Compare what is there with what must be there: all must be 0."""
         self.turn()
         names = [(ground, name) for ground in self.grounds for name in os.listdir(ground.backing)]  # noqa: PTH208
-        outputs = (self.frames.examine(ground.backing / name) for ground, name in names if name.endswith(SUFFIX))
+        outputs = [self.frames.examine(ground.backing / name) for ground, name in names if name.endswith(SUFFIX)]
+        self.done["outputs compared"] = len(outputs)
         numbers, faults = self.book.compare(outputs)
         left = self.lives.end_all()
+        faults += [f"failed: {path}: {why}" for path, why in self.failed.items()]
         for line in [*faults[:40], *self.lives.noise[:20], *self.lives.mistakes[:20], *left]:
             print(line, file=sys.stderr)
         return numbers | {
@@ -279,16 +270,15 @@ def run(home: Path, opened: ExitStack, minutes: float, seed: int) -> int:
     codes.append(soak.lives.stop())
     soak.lives.start()
     soak.calm()
-    before = soak.size()
+    before = soak.lives.sizes()
     calm_rate = soak.undisturbed(minutes * 60 * 0.2)
     soak.calm()
-    after, peak = soak.size(), soak.peak_mib()
+    after, peak = soak.lives.sizes(), soak.lives.peak_mib()
     codes.append(soak.lives.stop())
     faults = soak.outcome() | {"ends of the daemon with an exit code": sum(code != 0 for code in codes)}
 
     done = soak.done
     rows = [Row(what=what, value=f"{number}") for what, number in sorted(done.items())]
-    rows.append(Row(what="outputs compared", value=f"{len(soak.book.there)} and those of frames that had gone"))
     rows.append(Row(what="frames a second, killed / undisturbed", value=f"{killed_rate:.1f} / {calm_rate:.1f}"))
     for name, (mib, files) in after.items():
         mib_before, files_before = before[name]
