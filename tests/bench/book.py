@@ -40,6 +40,12 @@ class Book:
         self._told.discard(path)
         self._rewritten.add(path)
 
+    def unnoticed(self, path: Path) -> None:
+        """The daemon cannot know that a frame has gone: what comes in its place may get its output."""
+        keys = {key for key in self._must_stay if key[0] == path}
+        self._must_stay -= keys
+        self._may |= keys
+
     def renamed(self, path: Path, new: Path) -> None:
         """A frame has another name now."""
         self.there[new] = self.there[path]

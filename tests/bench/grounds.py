@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ class Ground:
     most: float = float("inf")
     """Frames in all."""
     is_full: bool = False
+    blind_until: float = 0.0
+    """Until when nobody could see soon that a file has gone, monotonic seconds; infinite: that is so now."""
     waiting: dict[Path, float] = field(default_factory=dict)
     """Frames that no output was told of -> when they came, monotonic seconds."""
 
@@ -86,5 +89,8 @@ def _fuse(
 
     def trouble(begins: bool) -> None:
         mounted.set(faults if begins else SOUND)
+        if faults.hangs or faults.delay_s:
+            ground.blind_until = float("inf") if begins else time.monotonic()
 
-    return Ground(folder.name, folder, backing, trouble, lasts, pauses)
+    ground = Ground(folder.name, folder, backing, trouble, lasts, pauses)
+    return ground

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import psutil
 
@@ -22,6 +22,10 @@ PATIENCE_S = 120.0
 """How long the daemon may take to begin, or to end."""
 MISTAKES = {"watch.failed", "service.failed", "ledger.set_aside", "ledger.failed"}
 """Events that nothing that is done here is a reason for."""
+Sizes: TypeAlias = dict[str, tuple[float, int]]
+"""MiB and open files of the daemon and of the process that looks at folders."""
+WARM = 300
+"""Outputs after which a process has all that it needs: from then on it should not grow."""
 SET_CHILD_SUBREAPER = 36
 """Of prctl(2)."""
 
@@ -61,7 +65,7 @@ class Lives:
         self._command = [*before, *ARWATCH, "run", *map(str, folders), "--config", str(config)]
         self._others = _descendants()
         self._log = home / "log"
-        self._log.touch()
+        self._log.write_bytes(b"")
         self._read = 0
         self.noise: list[str] = []
         """Lines that are no events."""
@@ -69,6 +73,8 @@ class Lives:
         """How often each event was told."""
         self.mistakes: list[str] = []
         """Events that tell of a mistake in arwatch, of a ledger that broke, or of a life that could not go on."""
+        self.memory: list[str] = []
+        """One line for each life that has ended: outputs, and MiB at its start, after `WARM` outputs and at its end."""
 
     def start(self) -> None:
         """Begin another life, and wait until it is ready.
@@ -86,14 +92,18 @@ class Lives:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the daemon did not begin:\n{self._log.read_bytes()[began:].decode()}")
             time.sleep(0.05)
+        self._written_before = self.told["frame.written"]
+        self._sizes = [self.sizes()]
 
     def stop(self) -> int:
         """Ask it to end; gives its exit code."""
+        self._note_memory()
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE_S)
 
     def kill(self) -> None:
         """Let it end at this very moment."""
+        self._note_memory()
         self.process.kill()
         self.process.wait()
 
@@ -114,6 +124,8 @@ class Lives:
             if (event["event"] in MISTAKES and not was_killed) or event.get("code") == "internal":
                 self.mistakes.append(line.decode())
             yield event
+        if len(self._sizes) == 1 and self._written() >= WARM:
+            self._sizes.append(self.sizes())
 
     def members(self) -> dict[str, list[psutil.Process]]:
         """Give the processes by what they do: the daemon, the one that looks at folders, the fork server, workers."""
@@ -133,16 +145,25 @@ class Lives:
                     members["looker"].append(child)
         return members
 
-    def sizes(self) -> dict[str, tuple[float, int]]:
+    def sizes(self) -> Sizes:
         """Give the MiB and the open files of the daemon and of the process that looks at folders."""
-        members = self.members()
-        processes = {"daemon": members["daemon"][0], "process that looks": members["looker"][0]}
-        return {name: (one.memory_info().rss / 2**20, one.num_fds()) for name, one in processes.items()}
+        found = {}
+        for name in ("daemon", "looker"):
+            for process in self.members()[name]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    found[name] = process.memory_info().rss / 2**20, process.num_fds()
+        return found
 
-    def peak_mib(self) -> float:
-        """Give the most memory that the daemon has had in this life."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    def _written(self) -> int:
+        return self.told["frame.written"] - self._written_before
+
+    def _note_memory(self) -> None:
+        self._sizes.append(self.sizes())
+        mib = (
+            f"{name} " + " -> ".join(f"{sizes[name][0]:.1f}" for sizes in self._sizes if name in sizes)
+            for name in ("daemon", "looker")
+        )
+        self.memory.append(f"{self._written()} outputs: {', '.join(mib)} MiB")
 
     def left(self) -> list[psutil.Process]:
         """Give all processes of any of the lives that there are now."""
