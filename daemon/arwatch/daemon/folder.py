@@ -17,7 +17,7 @@ from arwatch.errors import ArwatchError
 from arwatch.formats import length_of
 from arwatch.formats.names import is_frame
 from arwatch.output.publish import remove_stale
-from arwatch.platform.fs import Below, count_below_in_steps, is_absent, look, scan_in_steps
+from arwatch.platform.fs import Below, count_below_in_steps, look, scan_in_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -199,10 +199,9 @@ class WatchedFolder(FolderThread):
     # -- scans and settling ------------------------------------------------------------------------------------
 
     def _look_at(self, path: Path) -> None:
-        known = self._replaced.knows(path)
         if (found := self._replaced.look(path)) is not None:
             self._post(Sighted(path, found, careful=False, replaced=self._replaced.take(path)))
-        elif known and is_absent(path):
+        elif self._replaced.has_gone(path):
             self._post(Vanished(path))
 
     def _scan_soon(self, *, careful: bool) -> None:
@@ -232,7 +231,7 @@ class WatchedFolder(FolderThread):
                 found = next(self._scan)
             except StopIteration:
                 self._scan = None
-                for path in filter(is_absent, self._replaced.end_scan()):
+                for path in filter(self._replaced.has_gone, self._replaced.missed()):
                     self._post(Vanished(path))
                 self._post(Scanned(self.path, self._scan_is_careful, self._scan_began))
                 if not self._settings.recursive and self._below is None:

@@ -24,8 +24,6 @@ COMPANIONS = ("-wal", "-shm", "-journal")
 """Endings of the files that SQLite keeps beside a database."""
 PATIENCE_S = 10.0
 """How long another process may hold the ledger."""
-_CACHE_KIB = 8192
-"""Memory for pages: a queue of some ten thousand frames fits in."""
 _SMALL = 16 << 20
 """Bytes of a file that is checked as a whole at each opening."""
 CHECK_S = 0.25
@@ -61,7 +59,6 @@ class Database:
             db._switch_to_wal()
             # a power cut may cost the last steps, never the ledger; the outputs themselves say what was done
             db.run("PRAGMA synchronous = NORMAL")
-            db.run(f"PRAGMA cache_size = -{_CACHE_KIB}")
         except BaseException:
             db.close()
             raise
