@@ -378,6 +378,15 @@ def test_any_steps_leave_what_a_plain_model_has(steps):
     ledger.close()
 
 
+def test_that_a_frame_vanished_is_recorded_whole_or_not_at_all(ledger):
+    """Half of it is a frame that is asked for and that no scan will ever find."""
+    fail(ledger)
+    ledger._db.run("CREATE TRIGGER broken BEFORE INSERT ON history BEGIN SELECT RAISE(ABORT, 'broken'); END")
+    with pytest.raises(sqlite3.IntegrityError):
+        ledger.vanished(FRAME)
+    assert ledger.get(FRAME).state == "failed"
+
+
 # -- damage -------------------------------------------------------------------------------------------------------
 
 DAMAGE = [

@@ -95,7 +95,11 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do all of it or nothing."""
+        """Do all of it or nothing; within another one it is a part of that."""
+        is_part = self.connection.in_transaction
+        if is_part:
+            yield
+            return
         self.run("BEGIN IMMEDIATE")
         try:
             yield

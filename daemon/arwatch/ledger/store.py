@@ -130,8 +130,9 @@ class Ledger(Queue):
 
     def vanished(self, path: Path) -> None:
         """Record that the file of a frame that had ended was removed or moved away."""
-        self.ask_again(path)
-        self.gone(path)
+        with self._db.transaction():
+            self.ask_again(path)
+            self.gone(path)
 
     def had_gone(self, path: Path) -> bool:
         """Whether the file that was under this path before had gone: what is there now is another frame."""
