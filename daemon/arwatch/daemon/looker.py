@@ -162,6 +162,7 @@ class _Looking:
         self._pipe = pipe
         self._daemon = daemon
         self._places: dict[Path, Place] = {}
+        self._leaving: dict[Path, Place] = {}
         self._sending = threading.Lock()
 
     def serve(self) -> None:
@@ -192,13 +193,15 @@ class _Looking:
             case Leave(folder=folder):
                 if (place := self._places.pop(folder, None)) is not None:
                     place.stop()
+                    self._leaving[folder] = place
             case Ask(folder=folder, what=what, arguments=arguments, options=options):
                 if (place := self._places.get(folder)) is not None:
                     getattr(place, what)(*arguments, **dict(options))
 
     def _begin(self, place: Place) -> None:
         self._places[place.path] = place
-        place.start()
+        # the lease that a new thread takes would be given back by the one of before, which is the same daemon
+        place.start_after(self._leaving.pop(place.path, None))
 
     def _post(self, news: object) -> None:
         """Send news; who has more than the daemon takes waits here."""
