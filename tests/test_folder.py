@@ -18,7 +18,7 @@ import pytest
 from watchdog.observers.api import EventEmitter
 
 from arwatch.daemon import lease
-from arwatch.daemon.folder import WatchedFolder
+from arwatch.daemon.folder import LEASE_S, WatchedFolder
 from arwatch.daemon.folder_thread import FolderThread
 from arwatch.daemon.news import Broke, Missing, OutputFound, Present, Scanned, Sighted, Unwatched
 from arwatch.daemon.settle import Waiting
@@ -317,6 +317,33 @@ for _ in range(3):
     folder.chmod(0o777)
     out, _ = child.communicate("\n", timeout=PATIENCE_S)
     assert "why_not=None" in out
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another account can be taken on by root only")
+def test_the_lease_is_taken_when_the_folder_may_be_written(tmp_path):
+    """It was not for the first minute: `arwatch process` worked against the service, as `status` knew of none."""
+    folder = tmp_path / "captures"
+    folder.mkdir(mode=0o555)
+    for above in [tmp_path, *tmp_path.parents][:-2]:
+        above.chmod(above.stat().st_mode | 0o055)
+    code = f"""
+import os, pathlib, time
+from arwatch.daemon import lease
+from arwatch.daemon.folder import WatchedFolder
+from arwatch.daemon.place import Writable
+from arwatch.settings import Watch
+os.setuid(65534)
+told = lambda news: isinstance(news, Writable) and print(news.why_not, flush=True)
+WatchedFolder(pathlib.Path({str(folder)!r}), Watch(observer="native"), ".fits", told, holder=os.getpid()).start()
+input()
+while not os.path.exists({str(folder / lease.NAME)!r}):
+    time.sleep(0.01)
+"""
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert "permission denied" in child.stdout.readline()
+    folder.chmod(0o777)
+    child.communicate("\n", timeout=LEASE_S / 2)
+    assert child.returncode == 0
 
 
 def test_lost_events_and_dead_observers_are_heard_of():

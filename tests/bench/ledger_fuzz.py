@@ -44,7 +44,7 @@ from arwatch.errors import ArwatchError
 from arwatch.ledger.history import History
 from arwatch.ledger.store import Ledger
 from arwatch.platform import paths
-from arwatch.work.local import LocalPool
+from arwatch.work.local_pool import LocalPool
 from ledger_damage import KINDS
 from ledger_night import SOUND, UNSOUND, Night
 

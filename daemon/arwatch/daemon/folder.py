@@ -167,6 +167,12 @@ class WatchedFolder(FolderThread):
             return False
         return True
 
+    def _check_writable(self) -> None:
+        before = self._told_unwritable
+        super()._check_writable()
+        if before is not None and self._told_unwritable is None:
+            self._lease_due = 0.0  # now it can be written
+
     def _lose(self, why: str, *, leased: bool = False) -> None:
         if self._observation is not None:
             self._observation.stop()
