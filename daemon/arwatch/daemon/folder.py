@@ -181,13 +181,9 @@ class WatchedFolder(FolderThread):
         super()._lose(why, leased=leased)
 
     def _observe(self) -> Observation:
-        settings = self._settings
+        watch = self._settings
         return Observation(
-            self.path,
-            settings.observer,
-            recursive=settings.recursive,
-            wanted=self._is_frame,
-            noticed=self._on_event,
+            self.path, watch.observer, recursive=watch.recursive, wanted=self._is_frame, noticed=self._on_event
         )
 
     def _on_event(self, path: Path | None) -> None:
