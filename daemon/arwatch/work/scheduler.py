@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ROOM_S = 2.0
 """How often a disk that is low is asked again."""
+RETRY_S = 0.1
+"""How soon it is looked again for a frame that is due and was not given to a worker."""
 
 
 class Scheduler:
@@ -144,8 +146,9 @@ class Scheduler:
         naps = [self._pool.sleep()]
         if self.paused:
             naps.append(ROOM_S)
-        if self._pool.free():
-            naps.append(self._ledger.next_retry_s())
+        # one that waits for its folder, too, must not let the loop spin, nor one that nobody gives out at the end
+        if self._pool.free() and (retry_s := self._ledger.next_retry_s(self._open_roots())) is not None:
+            naps.append(max(RETRY_S, retry_s))
         return min((nap for nap in naps if nap is not None), default=None)
 
     # -- work ------------------------------------------------------------------------------------------------
