@@ -115,6 +115,15 @@ def test_a_frame_that_is_done_is_left_alone(careful):
     assert (("look_for_output", FRAME, LOOK, OUTPUT) in bench.folders.asked) is careful
 
 
+def test_a_frame_that_is_done_without_a_name_of_its_output_is_taken_up_again():
+    """Only damage makes such a record, and nobody could look whether the output is there."""
+    bench = Bench()
+    bench.settled()
+    bench.ledger.written(FRAME, 99, Figures())
+    bench.arrivals.sighted(FRAME, LOOK, careful=True)
+    assert bench.events() == ["frame.seen"]
+
+
 def test_a_frame_that_has_changed_is_taken_up_again():
     bench = Bench()
     bench.written()

@@ -19,8 +19,8 @@ from watchdog.observers.api import EventEmitter
 
 from arwatch.daemon import lease
 from arwatch.daemon.folder import WatchedFolder
+from arwatch.daemon.folder_thread import FolderThread
 from arwatch.daemon.news import Broke, Missing, OutputFound, Present, Scanned, Sighted, Unwatched
-from arwatch.daemon.place import Place
 from arwatch.daemon.settle import Waiting
 from arwatch.daemon.watch import trouble
 from arwatch.model.job import Look, Source
@@ -68,14 +68,14 @@ class Posted:
 
 
 @contextmanager
-def running(place):
-    place.start()
+def running(thread):
+    thread.start()
     try:
-        yield place
+        yield thread
     finally:
-        place.stop()
-        place.join(PATIENCE_S)
-        assert not place.is_alive()
+        thread.stop()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
 
 
 def folder_thread(folder, posted, **settings):
@@ -258,8 +258,8 @@ def test_links_to_folders_are_not_followed(watched):
 
 def test_a_mistake_in_the_thread_is_told_with_its_evidence(tmp_path):
     posted = Posted()
-    with running(Place(tmp_path, posted)) as place:
-        place.do(lambda: {}["nothing"])
+    with running(FolderThread(tmp_path, posted)) as thread:
+        thread.do(lambda: {}["nothing"])
         assert "KeyError: 'nothing'" in posted.wait(Broke).evidence
 
 
@@ -271,24 +271,24 @@ def test_how_long_a_file_system_is_silent_is_known(tmp_path):
         asked.set()
         assert answer.wait(PATIENCE_S)
 
-    with running(Place(tmp_path, posted)) as place:
+    with running(FolderThread(tmp_path, posted)) as thread:
         posted.wait(Present)
-        place.do(hang)
+        thread.do(hang)
         assert asked.wait(PATIENCE_S)
-        first = place.silent_s()
-        assert place.silent_s() > first
+        first = thread.silent_s()
+        assert thread.silent_s() > first
         answer.set()
         done = threading.Event()
-        place.do(done.set)
+        thread.do(done.set)
         assert done.wait(PATIENCE_S)
 
 
 def test_outputs_are_looked_for(tmp_path):
     posted, frame, output = Posted(), tmp_path / "a.ARW", tmp_path / "a.fits"
     output.write_bytes(b"123")
-    with running(Place(tmp_path, posted)) as place:
-        place.look_for_output(frame, Look(1, 1), output)
-        place.look_for_output(frame, Look(2, 2), tmp_path / "none.fits")
+    with running(FolderThread(tmp_path, posted)) as thread:
+        thread.look_for_output(frame, Look(1, 1), output)
+        thread.look_for_output(frame, Look(2, 2), tmp_path / "none.fits")
         first, second = posted.wait(OutputFound, count=2)
     assert first == OutputFound(frame, Look(1, 1), look(output))
     assert second == OutputFound(frame, Look(2, 2), None)
@@ -302,11 +302,11 @@ def test_a_folder_that_may_not_be_written_is_told_and_when_it_may_again(tmp_path
         above.chmod(above.stat().st_mode | 0o055)
     code = f"""
 import os, pathlib, queue
-from arwatch.daemon.place import Place
+from arwatch.daemon.folder_thread import FolderThread
 os.setuid(65534)
 told = queue.Queue()
-place = Place(pathlib.Path({str(folder)!r}), told.put)
-place.start()
+thread = FolderThread(pathlib.Path({str(folder)!r}), told.put)
+thread.start()
 for _ in range(3):
     print(told.get(timeout=60), flush=True)
     if _ == 1: input()

@@ -378,6 +378,15 @@ def test_any_steps_leave_what_a_plain_model_has(steps):
     ledger.close()
 
 
+def test_that_a_frame_vanished_is_recorded_whole_or_not_at_all(ledger):
+    """Half of it is a frame that is asked for and that no scan will ever find."""
+    fail(ledger)
+    ledger._db.run("CREATE TRIGGER broken BEFORE INSERT ON history BEGIN SELECT RAISE(ABORT, 'broken'); END")
+    with pytest.raises(sqlite3.IntegrityError):
+        ledger.vanished(FRAME)
+    assert ledger.get(FRAME).state == "failed"
+
+
 # -- damage -------------------------------------------------------------------------------------------------------
 
 DAMAGE = [
@@ -411,6 +420,36 @@ def test_what_no_ledger_wrote_is_damage(ledger, table, column, value):
     ledger._db.run(f"UPDATE {table} SET {column} = {value}")
     with pytest.raises(DamagedLedgerError):
         ledger.get(FRAME)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE history SET reason = CAST(x'ff' AS TEXT) WHERE number = 1",
+        "UPDATE history SET figures = '{' WHERE number = 1",
+        "UPDATE attempts SET ended = 'noon'",
+        "UPDATE queue SET recipe = x'00' WHERE path < x'2f6e69676874'",
+        "UPDATE queue SET not_before = 'noon'",
+    ],
+)
+def test_a_row_that_nobody_could_read_is_found_at_the_start(tmp_path, ledger, change):
+    """The daemon reads none of these for long, or never: readers would be refused until the end of days."""
+    fail(ledger)
+    fail(ledger)
+    settled(ledger, ROOT / "waits.ARW")
+    ledger._db.run("INSERT INTO queue (path, state, seen) VALUES (CAST('/elsewhere' AS BLOB), 'asked', 1.0)")
+    ledger.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as db:
+        assert db.execute(change).rowcount
+    with pytest.raises(DamagedLedgerError):
+        Ledger(tmp_path, [ROOT])
+
+
+def test_a_wait_that_is_no_time_is_damage(ledger):
+    settled(ledger)
+    ledger._db.run("UPDATE queue SET not_before = 'noon'")
+    with pytest.raises(DamagedLedgerError):
+        ledger.next_retry_s()
 
 
 @pytest.mark.parametrize(

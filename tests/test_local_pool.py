@@ -19,7 +19,7 @@ from arwatch.platform.fs import look
 from arwatch.settings import Settings
 from arwatch.simulate import Scene, camera
 from arwatch.work.evidence import KEPT, LARGEST, Evidence
-from arwatch.work.local import LocalPool
+from arwatch.work.local_pool import LocalPool
 from arwatch.work.pool import Done, Lost
 from arwatch.work.worker import Ready
 

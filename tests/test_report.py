@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from arwatch.daemon.report import Report
+from arwatch.work.disk import MIB, Free
 from arwatch.work.happenings import RoomLow
-from arwatch.work.room import MIB, Free
 
 DISK = Path("/night")
 WAIT = "frames are received but wait; make room and work goes on by itself"

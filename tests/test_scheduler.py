@@ -13,10 +13,10 @@ from arwatch.model.job import Look
 from arwatch.model.outcome import Failed, Skipped, Unsettled, Written
 from arwatch.process.stages import recipe
 from arwatch.settings import Disk, Output, Settings, Workers
+from arwatch.work.disk import Free
 from arwatch.work.happenings import Ended, Postponed, Returned, RoomAgain, RoomLow
 from arwatch.work.pool import Done, Lost
 from arwatch.work.retry import Policy
-from arwatch.work.room import Free
 from arwatch.work.scheduler import Scheduler
 
 NIGHT, CARD = Path("/nowhere/night"), Path("/nowhere/card")

@@ -32,10 +32,10 @@ from arwatch.output.publish import remove_stale
 from arwatch.platform import paths
 from arwatch.platform.fs import count_below, look, scan
 from arwatch.telling.text import printable
+from arwatch.work.disk import free_room
 from arwatch.work.happenings import Ended, Happening, Returned
-from arwatch.work.local import LocalPool
+from arwatch.work.local_pool import LocalPool
 from arwatch.work.retry import Policy
-from arwatch.work.room import free_room
 from arwatch.work.scheduler import Scheduler
 from arwatch.work.worker import Compiling, Ready
 

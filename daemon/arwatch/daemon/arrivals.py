@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from arwatch.daemon import news
-from arwatch.daemon.kept import KeptOutputs
+from arwatch.daemon.kept_outputs import KeptOutputs
 from arwatch.daemon.settle import Gone, Refused, Verdict, Waiting
 from arwatch.model.job import Source
 from arwatch.output.naming import output_folder, output_root, root_of
 from arwatch.process.stages import is_current
-from arwatch.work.room import FIRST_GUESS
+from arwatch.work.disk import FIRST_GUESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -271,6 +271,8 @@ class Arrivals:
             return False
         if entry.state == "failed" and not entry.final:
             return not careful  # a disk or share that was away may be back
+        if entry.has_output and entry.output is None:
+            return False  # a damaged record: a worker looks for the output
         if entry.has_output and entry.output is not None and (careful or self._may_be_kept(entry)):
             # outputs may be moved away while we run; at a start they must be there
             self.kept.asked(entry.path)

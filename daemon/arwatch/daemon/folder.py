@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from arwatch.daemon import lease
+from arwatch.daemon.folder_thread import FolderThread, _ignore
 from arwatch.daemon.news import Present, Scanned, Sighted, Unwatched, Vanished
 from arwatch.daemon.noticed import Noticed
-from arwatch.daemon.place import Place, _ignore
 from arwatch.daemon.replaced import Replaced
 from arwatch.daemon.settle import Settling
 from arwatch.daemon.watch import Observation, limit_reached
@@ -17,13 +17,13 @@ from arwatch.errors import ArwatchError
 from arwatch.formats import length_of
 from arwatch.formats.names import is_frame
 from arwatch.output.publish import remove_stale
-from arwatch.platform.fs import Below, count_below_in_steps, is_absent, look, scan_in_steps
+from arwatch.platform.fs import Below, count_below_in_steps, look, scan_in_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from arwatch.daemon.place import Identity
+    from arwatch.daemon.folder_thread import Identity
     from arwatch.model.job import Look
     from arwatch.settings import Watch
 
@@ -33,7 +33,7 @@ LEASE_S = 60.0
 """How often the lease is renewed; others believe in one for five times as long."""
 
 
-class WatchedFolder(Place):
+class WatchedFolder(FolderThread):
     """A folder whose frames are to be processed.
 
     Parameters
@@ -199,10 +199,9 @@ class WatchedFolder(Place):
     # -- scans and settling ------------------------------------------------------------------------------------
 
     def _look_at(self, path: Path) -> None:
-        known = self._replaced.knows(path)
         if (found := self._replaced.look(path)) is not None:
             self._post(Sighted(path, found, careful=False, replaced=self._replaced.take(path)))
-        elif known and is_absent(path):
+        elif self._replaced.has_gone(path):
             self._post(Vanished(path))
 
     def _scan_soon(self, *, careful: bool) -> None:
@@ -232,7 +231,7 @@ class WatchedFolder(Place):
                 found = next(self._scan)
             except StopIteration:
                 self._scan = None
-                for path in filter(is_absent, self._replaced.end_scan()):
+                for path in filter(self._replaced.has_gone, self._replaced.missed()):
                     self._post(Vanished(path))
                 self._post(Scanned(self.path, self._scan_is_careful, self._scan_began))
                 if not self._settings.recursive and self._below is None:

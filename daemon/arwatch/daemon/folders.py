@@ -14,7 +14,7 @@ from arwatch.daemon.lease import LeaseError
 from arwatch.daemon.looker import STATE_S, Ask, Leave, LookAt, Looker, Order
 from arwatch.daemon.trouble import Trouble
 from arwatch.output.naming import output_root, root_of
-from arwatch.work.room import UNKNOWN, Free
+from arwatch.work.disk import UNKNOWN, Free
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +129,7 @@ class Folders:
 
     def free(self, folder: Path) -> Free:
         """What could still be written to a folder when that was last asked."""
-        state = self._states.get(self._place_of(folder))
+        state = self._states.get(self._folder_of(folder))
         return state.free if state else UNKNOWN
 
     def settle(self, path: Path) -> None:
@@ -142,19 +142,19 @@ class Folders:
 
     def clear_away(self, folder: Path, root: Path) -> None:
         """Remove what a killed worker left of unfinished outputs in a folder below `root`."""
-        self._order(Ask(self._place_of(folder), "clear_away", (folder, root)))
+        self._order(Ask(self._folder_of(folder), "clear_away", (folder, root)))
 
     def look_for_output(self, path: Path, look: Look, output: Path) -> None:
         """Find out whether a frame's output is still there."""
-        self._order(Ask(self._place_of(output), "look_for_output", (path, look, output)))
+        self._order(Ask(self._folder_of(output), "look_for_output", (path, look, output)))
 
     def output_written(self, output: Path, size: int) -> None:
         """Take an output's bytes off the room that is known, until the disk is asked again."""
-        place = self._place_of(output)
-        if (state := self._states.get(place)) is not None:
+        folder = self._folder_of(output)
+        if (state := self._states.get(folder)) is not None:
             free = Free(state.free.bytes - size, state.free.files - 1)
-            self._states[place] = replace(state, free=free)
-        self._order(Ask(place, "measure"))
+            self._states[folder] = replace(state, free=free)
+        self._order(Ask(folder, "measure"))
 
     def scan_soon(self) -> None:
         """Go through all folders: something was missed."""
@@ -274,7 +274,7 @@ class Folders:
         """Give each watched folder with the folder that its outputs go to."""
         return {root: output_root(self._settings.output, root) for root in self._watched}
 
-    def _place_of(self, path: Path) -> Path:
+    def _folder_of(self, path: Path) -> Path:
         return root_of(path / "any", [*self._watched, *self._outputs])
 
     def _forget(self, folder: Path) -> None:

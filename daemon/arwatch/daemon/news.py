@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from arwatch.model.job import Look
     from arwatch.platform.fs import Below
-    from arwatch.work.room import Free
+    from arwatch.work.disk import Free
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from arwatch.daemon import lease, reloading
 from arwatch.daemon.arrivals import ALL, Arrivals, Wanted
 from arwatch.daemon.folders import Folders
 from arwatch.daemon.heartbeat import SPARE_S, TELL_S, Heartbeat, status
-from arwatch.daemon.opening import begin_anew, counts_since, open_ledger
+from arwatch.daemon.ledger_start import begin_anew, counts_since, open_ledger
 from arwatch.daemon.report import Report
 from arwatch.daemon.retention import Retention
 from arwatch.daemon.tonight import Tonight
@@ -28,7 +28,7 @@ from arwatch.process.stages import recipe
 from arwatch.telling import systemd
 from arwatch.telling.log import Log
 from arwatch.work.happenings import Ended, Returned
-from arwatch.work.local import LocalPool
+from arwatch.work.local_pool import LocalPool
 from arwatch.work.pool import Lost
 from arwatch.work.retry import Policy
 from arwatch.work.scheduler import Scheduler

@@ -78,7 +78,7 @@ def load(path: Path) -> BufferedRandom:
     Returns
     -------
     BufferedRandom
-        A file without a name that lies in memory; closing it frees that.
+        A file without a name that lies in memory, at its beginning; closing it frees that.
 
     Raises
     ------
@@ -97,6 +97,7 @@ def load(path: Path) -> BufferedRandom:
             try:
                 shutil.copyfileobj(file, copy, _PIECE)
                 copy.flush()
+                copy.seek(0)  # whoever reads it next, as for its digest, must get all of it
             except BaseException:
                 copy.close()
                 raise

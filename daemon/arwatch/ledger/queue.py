@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from arwatch.ledger.columns import QUEUE, key_of
-from arwatch.ledger.records import Entry, read_entry
+from arwatch.ledger.records import Entry, read_entry, read_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -166,7 +166,7 @@ class Queue:
             f" WHERE state = 'settled' AND not_before > 0 AND ({mine}) ORDER BY not_before LIMIT 1",
             ends,
         )
-        return min(max(0.0, row[0] - self._clock()), LONGEST_DELAY_S) if row else None
+        return min(max(0.0, read_wait(row[0]) - self._clock()), LONGEST_DELAY_S) if row else None
 
     def _end_attempt(
         self, path: Path, result: Result | State, code: FailureCode | None = None, reason: str | None = None

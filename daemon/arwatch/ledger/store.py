@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from arwatch import __version__
 from arwatch.errors import Fate
 from arwatch.ledger import migrations, schema
+from arwatch.ledger.checking import check_rows
 from arwatch.ledger.columns import columns_of_figures, key_of
 from arwatch.ledger.database import COMPANIONS, NAME, Database
 from arwatch.ledger.faults import DamagedLedgerError, LedgerError, is_passing
@@ -130,8 +131,9 @@ class Ledger(Queue):
 
     def vanished(self, path: Path) -> None:
         """Record that the file of a frame that had ended was removed or moved away."""
-        self.ask_again(path)
-        self.gone(path)
+        with self._db.transaction():
+            self.ask_again(path)
+            self.gone(path)
 
     def had_gone(self, path: Path) -> bool:
         """Whether the file that was under this path before had gone: what is there now is another frame."""
@@ -230,7 +232,8 @@ def _open(path: Path, now: float) -> tuple[Database, bool]:
     db = Database.for_writing(path)
     try:
         created = migrations.bring_up_to_date(db, now)
-        db.check(thorough=ended_uncleanly)
+        if db.check(thorough=ended_uncleanly):
+            check_rows(db)
     except BaseException:
         db.close()
         raise

@@ -15,7 +15,7 @@ from arwatch.model.figures import Figures
 from arwatch.model.outcome import Failed, Outcome, Unsettled, Written
 from arwatch.platform.fs import look, look_closely
 from arwatch.process.decode import decode
-from arwatch.process.place import made_before, target_of
+from arwatch.process.destination import made_before, target_of
 from arwatch.process.stages import is_current
 from arwatch.process.subtract import subtract
 from arwatch.process.write import FINGERPRINT, write

@@ -10,10 +10,10 @@ from arwatch.model.outcome import Failed, Outcome, Skipped, Unsettled, Written
 from arwatch.output.naming import output_folder, output_names, output_root, root_of
 from arwatch.platform import machine
 from arwatch.process.stages import recipe
+from arwatch.work.disks import Rooms
 from arwatch.work.happenings import Ended, Happening, Postponed, Returned
 from arwatch.work.pool import Done
 from arwatch.work.retry import TryAgain, WaitForRoom, decide
-from arwatch.work.rooms import Rooms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from arwatch.ledger.store import Entry, Ledger
     from arwatch.settings import Settings
+    from arwatch.work.disk import Free
     from arwatch.work.pool import Pool
     from arwatch.work.retry import Policy
-    from arwatch.work.room import Free
 
 ROOM_S = 2.0
 """How often a disk that is low is asked again."""

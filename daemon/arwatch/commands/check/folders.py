@@ -19,7 +19,7 @@ from arwatch.ledger.store import NAME
 from arwatch.output.naming import output_root
 from arwatch.platform import paths
 from arwatch.platform.fs import NO_MORE_FILES, count_below, scan
-from arwatch.work.room import MIB, free_room
+from arwatch.work.disk import MIB, free_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

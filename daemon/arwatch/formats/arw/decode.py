@@ -16,7 +16,7 @@ import rawpy
 import tifffile
 
 from arwatch.errors import DamagedError, FrameError, IncompleteError, NoMemoryError, UnsupportedError
-from arwatch.formats.arw import content, decoded, tables
+from arwatch.formats.arw import decoded_damage, stored_damage, tables
 from arwatch.model.frame import Exposure, Frame
 
 if TYPE_CHECKING:
@@ -77,16 +77,18 @@ def decode(file: BinaryIO) -> Frame:
     _refuse_unsupported(raw)
     _refuse_absurd(raw.width, raw.height, size)
     try:
-        suspects = content.check_stored(file, raw)
+        suspects = stored_damage.check_stored(file, raw)
         with rawpy.RawPy() as decoder:
             decoder.open_file(f"/proc/self/fd/{file.fileno()}")
             sizes = decoder.sizes
             _refuse_absurd(sizes.raw_width, sizes.raw_height, size)
             decoder.unpack()
             mosaic = _mosaic(decoder)
-            decoded.check_rows(mosaic[: raw.used_height - sizes.top_margin] if raw.used_height < raw.height else mosaic)
-            if raw.compression in content.LOSSLESS:
-                decoded.check_lossless(file, raw, decoder.raw_image, suspects)
+            decoded_damage.check_rows(
+                mosaic[: raw.used_height - sizes.top_margin] if raw.used_height < raw.height else mosaic
+            )
+            if raw.compression in stored_damage.LOSSLESS:
+                decoded_damage.check_lossless(file, raw, decoder.raw_image, suspects)
             exposure = _exposure(file)
             file.truncate(0)
             return Frame(

@@ -18,7 +18,7 @@ from arwatch.daemon.news import Broke, Missing, OutputFound, Present, Writable
 from arwatch.output.publish import remove_stale
 from arwatch.platform.access import why_not_writable
 from arwatch.platform.fs import belongs_on_a_disk_that_is_away, look, mount_point
-from arwatch.work.room import UNKNOWN, free_room
+from arwatch.work.disk import UNKNOWN, free_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ Identity: TypeAlias = tuple[int, int]
 """Device and inode: another disk under the same name is another folder."""
 
 
-class Place(threading.Thread):
+class FolderThread(threading.Thread):
     """A folder and its thread.
 
     Parameters
