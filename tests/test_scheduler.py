@@ -198,6 +198,21 @@ def test_reports_of_workers_are_handed_on():
     assert bench.turn() == [lost]
 
 
+def test_what_cannot_be_taken_up_now_costs_no_other_report():
+    """The ledger may fail when a lost worker is told; what became of its frame comes next."""
+    bench = Bench(NIGHT / "a")
+    bench.turn()
+    (job,) = bench.pool.jobs
+    bench.pool.reports.append(Lost("the worker was killed", job))
+    bench.pool.end(Failed(code=FailureCode.WORKER_LOST, reason="the worker was killed"))
+    broken_off = bench.scheduler.collect()
+    assert isinstance(next(broken_off), Lost)
+    broken_off.close()
+    (postponed,) = bench.scheduler.collect()
+    assert isinstance(postponed, Postponed)
+    assert bench.scheduler.given(NIGHT / "a") is None
+
+
 def test_too_little_room_is_told_once_and_room_again_too():
     room = [50 * MIB]
     bench = Bench(NIGHT / "a", free=lambda _: Free(room[0], 100))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from arwatch.errors import FailureCode
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from arwatch.ledger.store import Entry, Ledger
     from arwatch.settings import Settings
     from arwatch.work.disk import Free
-    from arwatch.work.pool import Pool
+    from arwatch.work.pool import Pool, Report
     from arwatch.work.retry import Policy
 
 ROOM_S = 2.0
@@ -75,6 +76,7 @@ class Scheduler:
         self._closed: frozenset[Path] = frozenset()
         self._replace = replace
         self._in_work: dict[Path, Entry] = {}
+        self._reports: deque[Report] = deque()
         self._rooms = Rooms(settings, roots, free)
         self._next_pool: Callable[[], Pool] | None = None
         self.apply(settings, roots, policy)
@@ -155,7 +157,9 @@ class Scheduler:
 
     def collect(self) -> Iterator[Happening]:
         """Take in what workers report; each frame's end is in the ledger before it is told."""
-        for report in self._pool.collect():
+        self._reports.extend(self._pool.collect())
+        while self._reports:  # where the ledger fails at one of them, the others wait for the next call
+            report = self._reports.popleft()
             if isinstance(report, Done):
                 yield from self._ended(report.job, report.outcome)
             else:
