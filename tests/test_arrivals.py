@@ -79,6 +79,22 @@ def test_a_frame_that_is_sighted_while_its_verdict_is_on_its_way_ends_once(verdi
     assert len(bench.events()) == 2, "seen, and one end"
 
 
+@pytest.mark.parametrize(
+    "verdict", [Source(FRAME, 11, 6), Refused(FRAME, Look(11, 6), DamagedError("broken")), Gone(FRAME)], ids=type
+)
+def test_a_frame_that_settles_once_more_while_a_worker_has_it_is_given_to_no_other(verdict):
+    bench = Bench()
+    bench.arrivals.sighted(FRAME, LOOK)
+    bench.arrivals.sighted(FRAME, LOOK)  # lets it settle again
+    bench.arrivals.decided(Source(FRAME, *LOOK))
+    bench.given[FRAME] = bench.ledger.get(FRAME)
+    bench.ledger.started(FRAME, OUTPUT, recipe(Settings()))
+    bench.arrivals.decided(verdict)
+    assert (bench.ledger.get(FRAME).state, bench.ledger.next()) == ("working", None)
+    bench.arrivals.ended(FRAME)
+    assert bench.folders.asked[-1] == ("look_at", FRAME)
+
+
 def test_a_new_frame_is_told_once_and_has_to_settle():
     bench = Bench()
     bench.arrivals.sighted(FRAME, LOOK)

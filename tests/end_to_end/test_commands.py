@@ -190,6 +190,17 @@ def test_two_cards_and_one_output_folder(tmp_path):
     assert "0 written, 1 skipped, 0 failed" in again.stdout
 
 
+def test_process_says_that_it_waits_for_room(night, tmp_path):
+    config = tmp_path / "arwatch.toml"
+    config.write_text("[disk]\nmin_free_mib = 999999999\n")
+    program = [*ARWATCH, "process", str(night), "--config", str(config)]
+    with subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as waiting:
+        line = waiting.stderr.readline()
+        waiting.kill()
+    assert line.startswith(f"{night}: ")
+    assert "MiB are wanted ([disk] min_free_mib and the outputs): make room. Until then its frames wait" in line
+
+
 def test_process_goes_on_after_a_bad_frame(night):
     (night / "DSC00000.ARW").write_text("no picture")
     done = arwatch("process", night)

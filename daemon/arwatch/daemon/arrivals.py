@@ -230,6 +230,9 @@ class Arrivals:
         path = verdict.path
         if path not in self._settling and self._is_recorded(verdict):
             return  # it was sighted once more before its verdict was here, and so has settled twice
+        if self._given(path) is not None:  # likewise, but it has changed since, and a worker has it as it was
+            self._changed_in_work.add(path)
+            return
         if not isinstance(verdict, Waiting):
             self._settling.discard(path)
         match verdict:

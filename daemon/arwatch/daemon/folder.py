@@ -125,17 +125,20 @@ class WatchedFolder(FolderThread):
         return max(0.0, min(naps))
 
     def _leave(self) -> None:
+        self._let_go()
+        lease.release(self.path, self._holder)
+
+    def _let_go(self) -> None:
         if self._observation is not None:
             self._observation.stop()
-        lease.release(self.path, self._holder)
+            self._observation = None
 
     def _arrive(self, identity: Identity) -> None:
         """Observe the folder where it is new, or where its observation is in doubt."""
         if self._observation is not None and (
             identity != self._identity or self._doubt or not self._observation.alive()
         ):
-            self._observation.stop()
-            self._observation = None
+            self._let_go()
         self._doubt = False
         if time.monotonic() >= self._lease_due or identity != self._identity:
             if not self._claim():
@@ -174,9 +177,7 @@ class WatchedFolder(FolderThread):
             self._lease_due = 0.0  # now it can be written
 
     def _lose(self, why: str, *, leased: bool = False) -> None:
-        if self._observation is not None:
-            self._observation.stop()
-            self._observation = None
+        self._let_go()
         self._scan = self._count = None
         super()._lose(why, leased=leased)
 

@@ -120,7 +120,9 @@ class FolderThread(threading.Thread):
                 self._tasks.popleft()()
             self._leave()
         except Exception:
-            self._post(Broke(self.path, traceback.format_exc()))
+            evidence = traceback.format_exc()
+            self._let_go()
+            self._post(Broke(self.path, evidence))
         finally:
             self._asked_at = None
 
@@ -156,6 +158,9 @@ class FolderThread(threading.Thread):
 
     def _leave(self) -> None:
         """Give back what was taken in the folder."""
+
+    def _let_go(self) -> None:
+        """End what would go on without this thread."""
 
     # -- is it there -------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from arwatch.daemon import news
 from arwatch.daemon.lease import LeaseError
 from arwatch.daemon.looker import STATE_S, Ask, Leave, LookAt, Looker, Order
+from arwatch.daemon.restarts import Restarts
 from arwatch.daemon.trouble import Trouble
 from arwatch.output.naming import output_root, root_of
 from arwatch.work.disk import UNKNOWN, Free
@@ -31,7 +33,8 @@ BEGIN_S = 3.0
 HELD_S = 0.5
 """How long the end waits for the process that looks where a file system holds it."""
 LOOK_ANEW_S = 0.2
-"""How soon it is tried again to replace the process that looks."""
+"""How soon it is tried again to replace the process that looks, where other threads run."""
+LOOKER = "the process that looks"  # among what is begun again; all else are folders
 SLICE_S = 0.2
 """How long news are taken up in one go."""
 
@@ -53,6 +56,7 @@ class Folders:
         self._outputs: set[Path] = set()
         self._states: dict[Path, news.State] = {}
         self._trouble = Trouble()
+        self._restarts = Restarts()
 
     # -- beginning and end -------------------------------------------------------------------------------------
 
@@ -70,16 +74,18 @@ class Folders:
             Another daemon watches one of the folders.
         """
         self._looker = Looker()
+        self._restarts.began(LOOKER)
         self.apply(self._settings)
         told: set[Path] = set()
         deadline = time.monotonic() + BEGIN_S
-        while told < self._watched.keys() and self._looker.pipe.poll(max(0.0, deadline - time.monotonic())):
-            item = self._looker.news()
-            self._early.append(item)
-            if isinstance(item, news.Missing) and item.leased:
-                raise LeaseError(item.why)
-            if isinstance(item, news.Present | news.Missing):
-                told.add(item.folder)
+        with suppress(EOFError):  # the loop replaces it
+            while told < self._watched.keys() and self._looker.pipe.poll(max(0.0, deadline - time.monotonic())):
+                item = self._looker.news()
+                self._early.append(item)
+                if isinstance(item, news.Missing) and item.leased:
+                    raise LeaseError(item.why)
+                if isinstance(item, news.Present | news.Missing):
+                    told.add(item.folder)
 
     def apply(self, settings: Settings) -> bool:
         """Watch what these settings name; gives whether watching began anew in all folders."""
@@ -109,7 +115,7 @@ class Folders:
         """Seconds until something is to be done that no handle tells of; None: nothing is."""
         if self._early:
             return 0.0
-        return LOOK_ANEW_S if self._looker is None else None
+        return self._restarts.sleep() if self._looker else max(LOOK_ANEW_S, self._restarts.sleep() or 0.0)
 
     def handles(self) -> list[Connection]:
         """What to wait for until there may be news."""
@@ -165,14 +171,16 @@ class Folders:
         """Take up the news of folders, and give those of frames; for `SLICE_S`, the rest waits for the next turn."""
         until = time.monotonic() + SLICE_S
         if self._looker is None:
-            self._look_anew()
+            self._look_anew(report)
+        for folder in (self._watched.keys() | self._outputs) & {*self._restarts.due()}:
+            self._look(folder)
         try:
             while time.monotonic() < until and (item := self._next_news()) is not None:
                 if not self._is_of_folders(item, report):
                     yield item
         except EOFError:
             report.log("watch.failed", reason="the process that looks at the folders ended; it is replaced")
-            self._look_anew()
+            self._looker_ended()
 
     def _next_news(self) -> Any:
         if self._early:
@@ -204,8 +212,9 @@ class Folders:
                     self._order(Ask(folder, "observe_anew"))
             case news.Broke(folder=folder, evidence=evidence):
                 report.log("watch.failed", folder=str(folder), reason=evidence)
-                self._trouble.returning.add(folder)
-                self._look(folder)
+                if folder in {*self._watched, *self._outputs}:
+                    self._trouble.returning.add(folder)
+                    self._restarts.ended(folder)
             case _:
                 return False
         return True
@@ -250,18 +259,29 @@ class Folders:
 
     def _look(self, folder: Path) -> None:
         """Let a folder be looked at, from now on or anew."""
+        self._restarts.began(folder)
         if folder in self._watched:
             self._order(LookAt(folder, self._settings.watch, self._settings.output.suffix))
         else:
             self._order(LookAt(folder))
 
-    def _look_anew(self) -> None:
-        """Start another process that looks, as soon as that can be done safely: a fork copies no threads."""
+    def _looker_ended(self) -> None:
         if self._looker is not None:
             self._looker.close()
             self._looker = None
-        if threading.active_count() == 1:
+        self._restarts.ended(LOOKER)
+
+    def _look_anew(self, report: Report) -> None:
+        """Start another process that looks, as soon as that can be done safely: a fork copies no threads."""
+        if self._restarts.waits(LOOKER) or threading.active_count() > 1:
+            return
+        try:
             self._looker = Looker()
+        except OSError as error:  # the machine has no memory or no process for it now
+            report.log("watch.failed", reason=f"the process that looks at the folders cannot be started: {error}")
+            self._looker_ended()
+        else:
+            self._restarts.began(LOOKER)
             for folder in [*self._watched, *self._outputs]:
                 self._trouble.returning.add(folder)
                 self._look(folder)
@@ -279,4 +299,5 @@ class Folders:
 
     def _forget(self, folder: Path) -> None:
         self._states.pop(folder, None)
+        self._restarts.forget(folder)
         self._trouble.forget(folder)

@@ -154,12 +154,13 @@ class Queue:
         row = self._db.row(f"SELECT count(*) FROM queue WHERE state = 'settled' AND ({self._mine})", self._ends)
         return int(row[0]) if row else 0
 
-    def next_retry_s(self) -> float | None:
-        """Seconds until a retried frame may go again; None: none waits for that."""
+    def next_retry_s(self, roots: Sequence[Path] | None = None) -> float | None:
+        """Seconds until a retried frame of some folders, or of all, may go again; None: none waits for that."""
+        mine, ends = (self._mine, self._ends) if roots is None else _below(roots)
         row = self._db.row(
             "SELECT not_before FROM queue INDEXED BY queue_retries"
-            f" WHERE state = 'settled' AND not_before > 0 AND ({self._mine}) ORDER BY not_before LIMIT 1",
-            self._ends,
+            f" WHERE state = 'settled' AND not_before > 0 AND ({mine}) ORDER BY not_before LIMIT 1",
+            ends,
         )
         return min(max(0.0, read_wait(row[0]) - self._clock()), LONGEST_DELAY_S) if row else None
 
