@@ -239,14 +239,14 @@ def test_what_was_to_be_tried_again_but_is_not_there_at_the_start(path, wanted, 
     before = Bench(wanted=wanted)
     before.ledger.ask_again(path)
     now = Bench(wanted=wanted, ledger=before.ledger)
-    now.arrivals.scanned(NIGHT)
+    now.arrivals.scanned(NIGHT, time.monotonic())
     assert now.ledger.get(path).state == state
 
 
 def test_what_is_asked_for_during_the_first_scan_waits_for_the_next_one():
     bench = Bench()
     bench.ledger.ask_again(FRAME)
-    bench.arrivals.scanned(NIGHT)
+    bench.arrivals.scanned(NIGHT, time.monotonic())
     assert bench.ledger.get(FRAME).state == "asked"
 
 
@@ -318,7 +318,7 @@ def test_the_first_scan_says_what_waits_and_how_big_the_outputs_get():
 def test_small_outputs_are_not_said_to_need_no_room():
     bench = Bench()
     bench.arrivals.sighted(FRAME, Look(3_000_000, 5), careful=True)
-    bench.arrivals.scanned(NIGHT)
+    bench.arrivals.scanned(NIGHT, time.monotonic())
     assert bench.told[-1][1]["outputs_gib_at_most"] == 0.01
 
 

@@ -349,7 +349,7 @@ def test_the_lease_is_taken_when_the_folder_may_be_written(tmp_path):
 import os, pathlib, time
 from arwatch.daemon import lease
 from arwatch.daemon.folder import WatchedFolder
-from arwatch.daemon.place import Writable
+from arwatch.daemon.news import Writable
 from arwatch.settings import Watch
 os.setuid(65534)
 told = lambda news: isinstance(news, Writable) and print(news.why_not, flush=True)
