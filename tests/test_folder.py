@@ -18,7 +18,7 @@ import pytest
 from watchdog.observers.api import EventEmitter
 
 from arwatch.daemon import lease
-from arwatch.daemon.folder import LEASE_S, WatchedFolder
+from arwatch.daemon.folder import WatchedFolder
 from arwatch.daemon.folder_thread import FolderThread
 from arwatch.daemon.news import Broke, Missing, OutputFound, Present, Scanned, Sighted, Unwatched, Vanished
 from arwatch.daemon.settle import Waiting
@@ -347,13 +347,14 @@ def test_the_lease_is_taken_when_the_folder_may_be_written(tmp_path):
         above.chmod(above.stat().st_mode | 0o055)
     code = f"""
 import os, pathlib, time
-from arwatch.daemon import lease
-from arwatch.daemon.folder import WatchedFolder
+from arwatch.daemon import folder, lease
 from arwatch.daemon.news import Writable
 from arwatch.settings import Watch
+folder.LEASE_S = 10 * {PATIENCE_S}  # it is not the next renewal that takes it
 os.setuid(65534)
 told = lambda news: isinstance(news, Writable) and print(news.why_not, flush=True)
-WatchedFolder(pathlib.Path({str(folder)!r}), Watch(observer="native"), ".fits", told, holder=os.getpid()).start()
+watch = Watch(observer="native")
+folder.WatchedFolder(pathlib.Path({str(folder)!r}), watch, ".fits", told, holder=os.getpid()).start()
 input()
 while not os.path.exists({str(folder / lease.NAME)!r}):
     time.sleep(0.01)
@@ -361,7 +362,7 @@ while not os.path.exists({str(folder / lease.NAME)!r}):
     child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert "permission denied" in child.stdout.readline()
     folder.chmod(0o777)
-    child.communicate("\n", timeout=LEASE_S / 2)
+    child.communicate("\n", timeout=PATIENCE_S)
     assert child.returncode == 0
 
 
