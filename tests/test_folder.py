@@ -25,7 +25,7 @@ from arwatch.daemon.settle import Waiting
 from arwatch.daemon.watch import trouble
 from arwatch.model.job import Look, Source
 from arwatch.platform import fs
-from arwatch.platform.fs import belongs_on_a_disk_that_is_away, file_system, look, mount_point, scan
+from arwatch.platform.fs import belongs_on_a_disk_that_is_away, file_system, is_absent, look, mount_point, scan
 from arwatch.settings import Watch
 from arwatch.simulate import Scene, arw_bytes, render
 from faults.failing_fs import SOUND, Faults, failing_folder, needs_fuse
@@ -435,6 +435,40 @@ def test_the_file_system_is_that_of_the_innermost_mount(tmp_path, folder, kind):
 def test_a_mount_point_is_found():
     assert mount_point(Path("/proc/self/fd")) == Path("/proc")
     assert mount_point(Path("/")) == Path("/")
+
+
+@needs_fuse
+def test_a_disk_that_gives_no_answer_says_nothing(tmp_path):
+    backing, folder = tmp_path / "backing", tmp_path / "disk"
+    for place in (backing, folder):
+        place.mkdir()
+    table = tmp_path / "fstab"
+    table.write_text(f"UUID=1 {folder} ext4\n")
+    with failing_folder(backing, folder) as disk:
+        assert mount_point(folder) == folder
+        assert is_absent(folder / "none")
+        disk.set(Faults(fail={"getattr": 0.5}))
+        answers = [is_absent(folder / "none") for _ in range(50)]  # the disk may fail at the file or at the folder
+        assert set(answers) == {True, False}
+        disk.set(Faults(fail={"getattr": 1.0}))
+        assert not belongs_on_a_disk_that_is_away(folder / "fits", table)
+        assert mount_point(folder) != folder
+
+
+@needs_fuse
+def test_a_disk_that_gives_no_answer_is_missing_until_it_does(tmp_path):
+    backing, folder, posted = tmp_path / "backing", tmp_path / "disk", Posted()
+    for place in (backing, folder):
+        place.mkdir()
+    with failing_folder(backing, folder) as disk, running(Place(folder, posted)) as place:
+        posted.wait(Present)
+        disk.set(Faults(fail={"getattr": 1.0}))
+        check_soon(place)
+        assert "is not there" in posted.wait(Missing).why
+        disk.set(SOUND)
+        check_soon(place)
+        posted.wait(Present, count=2)
+    assert not [news for news in posted.news if isinstance(news, Broke)]
 
 
 def test_fstab_tells_where_a_disk_belongs(tmp_path):

@@ -73,12 +73,11 @@ def look_closely(path: Path) -> tuple[Look, Marks] | None:
 
 def is_absent(path: Path) -> bool:
     """Whether there surely is nothing under this name; a disk that fails or is away says nothing about its files."""
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return path.parent.is_dir()
-    except (OSError, ValueError):
-        return False
+    with suppress(OSError, ValueError):
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            return path.parent.is_dir()
     return False
 
 
@@ -178,9 +177,17 @@ def count_below_in_steps(folder: Path, wanted: Callable[[str], bool]) -> Iterato
 def mount_point(path: Path) -> Path:
     """Give the folder at which the file system that holds a path is mounted."""
     place = path.resolve()
-    while not place.is_mount():
+    while not is_mounted(place, failing=False):
         place = place.parent
     return place
+
+
+def is_mounted(place: Path, *, failing: bool = True) -> bool:
+    """Whether a file system is mounted at a folder; `failing`: the answer where the disk gives none."""
+    try:
+        return place.is_mount()
+    except OSError:
+        return failing
 
 
 def belongs_on_a_disk_that_is_away(path: Path, table: Path = Path("/etc/fstab")) -> bool:
@@ -192,7 +199,7 @@ def belongs_on_a_disk_that_is_away(path: Path, table: Path = Path("/etc/fstab"))
     places = [_unescaped(fields[1]) for line in lines if not line.startswith(b"#") and len(fields := line.split()) >= 2]
     real = path.absolute()
     return any(
-        place.is_absolute() and place != place.parent and real.is_relative_to(place) and not place.is_mount()
+        place.is_absolute() and place != place.parent and real.is_relative_to(place) and not is_mounted(place)
         for place in places
     )
 
