@@ -424,6 +424,16 @@ def test_what_no_ledger_wrote_is_damage(ledger, table, column, value):
         ledger.get(FRAME)
 
 
+@pytest.mark.parametrize("number", ["'a text'", "x''", "9223372036854775807"])
+def test_an_attempt_that_cannot_be_counted_on_from_is_damage(ledger, number):
+    """No number follows it. In a large ledger it is not read at the start; a zeroed block makes such rows, too."""
+    fail(ledger)
+    ledger._db.run(f"UPDATE attempts SET number = {number}")
+    fail(ledger)
+    with pytest.raises(DamagedLedgerError):
+        fail(ledger)
+
+
 @pytest.mark.parametrize("path", ["7", "'a text'", "x'ff'"])
 def test_an_owner_that_is_no_path_is_damage(ledger, path):
     fail(ledger)
