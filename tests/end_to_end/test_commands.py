@@ -179,6 +179,7 @@ def test_two_cards_and_one_output_folder(tmp_path):
     """Both hold DSC00001.ARW: the second one's output gets a name of its own. A folder given twice is one folder."""
     config = tmp_path / "a.toml"
     config.write_text(f'[output]\nfolder = "{tmp_path}/out"\n')
+    (tmp_path / "out").mkdir()
     for number, card in enumerate(("A", "B")):
         (tmp_path / card).mkdir()
         write_arw(tmp_path / card / "DSC00001.ARW", render(SMALL, number).mosaic)
@@ -188,6 +189,15 @@ def test_two_cards_and_one_output_folder(tmp_path):
     assert len(list((tmp_path / "out").iterdir())) == 2
     again = arwatch("process", tmp_path / "A", tmp_path / "A" / ".." / "A", tmp_path / "A", "--config", config)
     assert "0 written, 1 skipped, 0 failed" in again.stdout
+
+
+def test_a_folder_for_outputs_is_not_made_in_place_of_a_disk_that_is_away(night, tmp_path):
+    config, away = tmp_path / "a.toml", tmp_path / "disk" / "fits"
+    config.write_text(f'[output]\nfolder = "{away}"\n')
+    done = arwatch("process", night, "--config", config)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(f"{away} is not there: mount its disk, or make it: mkdir -p {away}\n")
+    assert not away.parent.exists()
 
 
 def test_process_goes_on_after_a_bad_frame(night):
