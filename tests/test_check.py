@@ -53,7 +53,7 @@ def test_patterns_that_match_nothing(tmp_path: Path, night: Path) -> None:
 
 def test_frames_in_subfolders(tmp_path: Path, night: Path) -> None:
     told = found(tmp_path, watch=watching(night.parent))
-    assert told["subfolders"] == f"1 frame in 1 subfolder of {night.parent} are not watched: [watch] recursive = true"
+    assert told["subfolders"] == f"not watched: 1 frame in 1 subfolder of {night.parent}; [watch] recursive = true"
     assert "subfolders" not in found(tmp_path, watch=watching(night.parent, recursive=True))
 
 

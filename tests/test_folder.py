@@ -435,7 +435,7 @@ def test_frames_in_subfolders_that_nobody_watches_are_told_once(tmp_path):
     posted = Posted()
     with running(folder_thread(tmp_path, posted, recursive=False)) as folder:
         found = posted.wait(Unwatched)
-        assert found.facts()["reason"].startswith("3 frames in 2 subfolders are not watched: --recursive or")
+        assert found.facts()["reason"].startswith("not watched: 3 frames in 2 subfolders; --recursive or")
         folder.scan_soon(careful=True)
         posted.wait(Scanned, 2)
     assert sum(isinstance(news, Unwatched) for news in posted.news) == 1

@@ -300,7 +300,7 @@ def test_process_says_what_it_left_out_in_subfolders(night):
     list(camera(night / "below", frames=1, scene=SMALL))
     done = arwatch("process", night)
     assert done.returncode == 0
-    assert f"1 frame in 1 subfolder of {night} were left out: add --recursive" in done.stderr
+    assert f"left out: 1 frame in 1 subfolder of {night}; --recursive" in done.stderr
     done = arwatch("process", "--recursive", night)
     assert "1 written, 2 skipped" in done.stdout
     assert done.stderr == ""

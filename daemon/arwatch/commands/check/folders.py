@@ -146,7 +146,7 @@ def _frames(folder: Path, settings: Settings) -> Iterator[Finding]:
     else:
         yield from _box(frame, settings.background.box_size)
     if not watch.recursive and (below := count_below(folder, wanted)).frames:
-        yield Finding("warn", "subfolders", f"{below} of {folder} are not watched: [watch] recursive = true")
+        yield Finding("warn", "subfolders", f"not watched: {below} of {folder}; [watch] recursive = true")
 
 
 def _no_match(folder: Path, settings: Settings) -> Iterator[Finding]:
