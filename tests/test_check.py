@@ -57,6 +57,12 @@ def test_frames_in_subfolders(tmp_path: Path, night: Path) -> None:
     assert "subfolders" not in found(tmp_path, watch=watching(night.parent, recursive=True))
 
 
+def test_a_path_that_means_something_else_for_a_service(tmp_path: Path) -> None:
+    told = found(tmp_path, watch=watching(Path("captures")))
+    assert told["path"].startswith("captures depends on the folder that arwatch is started in")
+    assert "disk" not in told, "of a disk that is away nothing is known"
+
+
 def test_folders_that_are_not_there(tmp_path: Path) -> None:
     told = found(tmp_path, watch=watching(tmp_path / "gone"), output={"folder": str(tmp_path / "out")})
     assert told["folder"] == f"{tmp_path}/gone is not there: mount its disk, or correct [watch] folders"
