@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 import tomllib
 from datetime import datetime
 from pathlib import Path
@@ -407,6 +408,20 @@ def test_the_demo_replaces_nothing_of_the_user_s(tmp_path):
     assert f"all of it may be deleted: {tmp_path}/arwatch-demo" in done.stdout
     assert {path.read_text() for path in mine.values()} == {"mine"}
     assert {path.name for path in tmp_path.iterdir()} == {"arwatch.toml", "captures", "arwatch-demo"}
+
+
+def test_the_demo_counts_what_was_done_when_ctrl_c_came(tmp_path):
+    captures = tmp_path / "demo" / "captures"
+    command = [*ARWATCH, "demo", "--frames", "9", "--size", "300x400", "--folder", str(captures.parent)]
+    demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    deadline = time.monotonic() + PATIENCE_S
+    while not list(captures.glob("*.fits")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    demo.send_signal(signal.SIGINT)
+    told, _ = demo.communicate(timeout=PATIENCE_S)
+    done = len(list(captures.glob("*.fits")))
+    assert f"{done} written, 0 skipped, 0 failed" in told
+    assert f"interrupted, {9 - done} left" in told
 
 
 def test_demo_shows_the_main_job(tmp_path):
