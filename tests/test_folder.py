@@ -460,7 +460,7 @@ def test_a_disk_that_gives_no_answer_is_missing_until_it_does(tmp_path):
     backing, folder, posted = tmp_path / "backing", tmp_path / "disk", Posted()
     for place in (backing, folder):
         place.mkdir()
-    with failing_folder(backing, folder) as disk, running(Place(folder, posted)) as place:
+    with failing_folder(backing, folder) as disk, running(FolderThread(folder, posted)) as place:
         posted.wait(Present)
         disk.set(Faults(fail={"getattr": 1.0}))
         check_soon(place)
@@ -490,7 +490,7 @@ def test_frames_in_subfolders_that_nobody_watches_are_told_once(tmp_path):
     posted = Posted()
     with running(folder_thread(tmp_path, posted, recursive=False)) as folder:
         found = posted.wait(Unwatched)
-        assert found.facts()["reason"].startswith("3 frames in 2 subfolders are not watched: --recursive or")
+        assert found.facts()["reason"].startswith("not watched: 3 frames in 2 subfolders; --recursive or")
         folder.scan_soon(careful=True)
         posted.wait(Scanned, 2)
     assert sum(isinstance(news, Unwatched) for news in posted.news) == 1
