@@ -39,10 +39,10 @@ class TestFolders:
 
 
 class Bench:
-    def __init__(self, settings=None, wanted=ALL):
+    def __init__(self, settings=None, wanted=ALL, ledger=None):
         self.told = []
         self.folders = TestFolders()
-        self.ledger = Ledger(None, [NIGHT])
+        self.ledger = ledger or Ledger(None, [NIGHT])
         self.given = {}
         report = Report(lambda event, **facts: self.told.append((event, facts)))
         self.arrivals = Arrivals(
@@ -218,6 +218,38 @@ def test_a_file_that_vanishes_and_another_one_of_its_name_are_two_frames():
     assert bench.ledger.had_gone(FRAME)
 
 
+def test_a_frame_that_vanishes_while_it_is_to_be_tried_again_is_expected_no_more():
+    bench = Bench()
+    bench.ledger.ask_again(FRAME)
+    bench.arrivals.vanished(FRAME)
+    assert bench.ledger.get(FRAME).state == "gone"
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted", "state"),
+    [
+        (FRAME, ALL, "gone"),
+        (FRAME, Wanted(new_only=True), "asked"),
+        (NIGHT / "below" / "a.ARW", ALL, "asked"),
+        (NIGHT / "of another pattern.raw", ALL, "asked"),
+    ],
+    ids=["absent", "perhaps left alone", "in a folder that was not searched", "not looked for"],
+)
+def test_what_was_to_be_tried_again_but_is_not_there_at_the_start(path, wanted, state):
+    before = Bench(wanted=wanted)
+    before.ledger.ask_again(path)
+    now = Bench(wanted=wanted, ledger=before.ledger)
+    now.arrivals.scanned(NIGHT, time.monotonic())
+    assert now.ledger.get(path).state == state
+
+
+def test_what_is_asked_for_during_the_first_scan_waits_for_the_next_one():
+    bench = Bench()
+    bench.ledger.ask_again(FRAME)
+    bench.arrivals.scanned(NIGHT, time.monotonic())
+    assert bench.ledger.get(FRAME).state == "asked"
+
+
 def test_a_file_that_is_replaced_in_place_is_the_same_frame():
     bench = Bench()
     bench.written()
@@ -281,6 +313,13 @@ def test_the_first_scan_says_what_waits_and_how_big_the_outputs_get():
     bench.arrivals.scanned(NIGHT, time.monotonic())
     bench.arrivals.scanned(NIGHT, time.monotonic())
     assert bench.told == [("watch.scanned", {"folder": str(NIGHT), "waiting": 2, "outputs_gib_at_most": 6.0})]
+
+
+def test_small_outputs_are_not_said_to_need_no_room():
+    bench = Bench()
+    bench.arrivals.sighted(FRAME, Look(3_000_000, 5), careful=True)
+    bench.arrivals.scanned(NIGHT, time.monotonic())
+    assert bench.told[-1][1]["outputs_gib_at_most"] == 0.01
 
 
 def test_what_an_earlier_run_left_in_the_queue_waits_too():

@@ -18,6 +18,7 @@ from arwatch.commands import manual, status
 from arwatch.commands.mistakes import EX_CONFIG
 from arwatch.daemon import service
 from arwatch.errors import FailureCode, Fate
+from arwatch.model.figures import MEANINGS
 from arwatch.model.frame import Exposure
 from arwatch.model.job import Job, Source
 from arwatch.model.outcome import Written
@@ -272,6 +273,7 @@ def test_every_card_is_documented(tmp_path):
             names |= {hdu.name for hdu in hdus} - {"PRIMARY", "MOSAIC"}
             mosaic = next(hdu for hdu in hdus if hdu.data is not None)
             cards |= {*hdus[0].header, *mosaic.header} - STRUCTURE
+    cards |= {meaning.card for meaning in MEANINGS.values() if meaning.card}
     page = (DOCS / "outputs.md").read_text(encoding="utf-8")
     header = page.partition("## The header")[2].partition("## Undo")[0]
     assert set(re.findall(r"`([A-Z][A-Z_-]+)`", header)) == cards

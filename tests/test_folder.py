@@ -18,9 +18,9 @@ import pytest
 from watchdog.observers.api import EventEmitter
 
 from arwatch.daemon import lease
-from arwatch.daemon.folder import WatchedFolder
+from arwatch.daemon.folder import LEASE_S, WatchedFolder
 from arwatch.daemon.folder_thread import FolderThread
-from arwatch.daemon.news import Broke, Missing, OutputFound, Present, Scanned, Sighted, Unwatched
+from arwatch.daemon.news import Broke, Missing, OutputFound, Present, Scanned, Sighted, Unwatched, Vanished
 from arwatch.daemon.settle import Waiting
 from arwatch.daemon.watch import trouble
 from arwatch.model.job import Look, Source
@@ -28,6 +28,7 @@ from arwatch.platform import fs
 from arwatch.platform.fs import belongs_on_a_disk_that_is_away, file_system, look, mount_point, scan
 from arwatch.settings import Watch
 from arwatch.simulate import Scene, arw_bytes, render
+from faults.failing_fs import SOUND, Faults, failing_folder, needs_fuse
 
 PATIENCE_S = 60.0
 SUFFIX = ".bkg_subtracted.fits"
@@ -121,6 +122,24 @@ def test_a_new_folder_is_scanned(watched):
     (folder / "card").mkdir()
     (folder / "card" / "a.ARW").write_bytes(b"x")
     posted.sighted(folder / "card" / "a.ARW")
+
+
+@needs_fuse
+def test_what_goes_after_the_disk_failed_is_told(tmp_path):
+    backing, folder, posted = tmp_path / "backing", tmp_path / "night", Posted()
+    for place in (backing, folder):
+        place.mkdir()
+    (backing / "a.ARW").write_bytes(b"x")
+    with failing_folder(backing, folder) as disk, running(folder_thread(folder, posted)) as thread:
+        posted.sighted(folder / "a.ARW")
+        posted.wait(Scanned)
+        disk.set(Faults(fail={"opendir": 1.0}))
+        thread.scan_soon()
+        posted.wait(Scanned, count=2)
+        disk.set(SOUND)
+        (backing / "a.ARW").unlink()  # as another machine does it: no event tells
+        thread.scan_soon()
+        assert posted.wait(Vanished) == Vanished(folder / "a.ARW")
 
 
 def test_a_frame_settles_in_the_folder_s_own_thread(watched):
@@ -317,6 +336,33 @@ for _ in range(3):
     folder.chmod(0o777)
     out, _ = child.communicate("\n", timeout=PATIENCE_S)
     assert "why_not=None" in out
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another account can be taken on by root only")
+def test_the_lease_is_taken_when_the_folder_may_be_written(tmp_path):
+    """It was not for the first minute: `arwatch process` worked against the service, as `status` knew of none."""
+    folder = tmp_path / "captures"
+    folder.mkdir(mode=0o555)
+    for above in [tmp_path, *tmp_path.parents][:-2]:
+        above.chmod(above.stat().st_mode | 0o055)
+    code = f"""
+import os, pathlib, time
+from arwatch.daemon import lease
+from arwatch.daemon.folder import WatchedFolder
+from arwatch.daemon.news import Writable
+from arwatch.settings import Watch
+os.setuid(65534)
+told = lambda news: isinstance(news, Writable) and print(news.why_not, flush=True)
+WatchedFolder(pathlib.Path({str(folder)!r}), Watch(observer="native"), ".fits", told, holder=os.getpid()).start()
+input()
+while not os.path.exists({str(folder / lease.NAME)!r}):
+    time.sleep(0.01)
+"""
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert "permission denied" in child.stdout.readline()
+    folder.chmod(0o777)
+    child.communicate("\n", timeout=LEASE_S / 2)
+    assert child.returncode == 0
 
 
 def test_lost_events_and_dead_observers_are_heard_of():

@@ -308,7 +308,6 @@ STEPS = {
     "gone": lambda ledger, path: ledger.gone(path),
     "put_back": lambda ledger, path: ledger.put_back(path),
     "ask_again": lambda ledger, path: ledger.ask_again(path),
-    "forget": lambda ledger, path: ledger.forget(path),
     "reclaim": lambda ledger, _: ledger.reclaim(),
 }
 
@@ -327,8 +326,6 @@ class Model:
         last_output = self.ended.get(path, (None,) * 5)[3]
         if name == "reclaim":
             self.queue = dict(self._reclaimed())
-        elif name == "forget":
-            self.queue.pop(path, None)
         elif name == "ask_again":
             self.queue.setdefault(path, ("asked", None, 0, last_output, None))
         elif name == "saw":
@@ -397,7 +394,9 @@ DAMAGE = [
     ("queue", "recipe", "CAST(x'ff' AS TEXT)"),
     ("queue", "size", "-1"),
     ("queue", "output", "'a text'"),
+    ("queue", "output", "CAST('night/DSC00001.fits' AS BLOB)"),
     ("history", "state", "'writen'"),
+    ("history", "output", "x'c3a9'"),
     ("history", "figures", "'{\"red_le'"),
     ("history", "figures", "'[1]'"),
     ("history", "figures", '\'{"red_level": "high"}\''),

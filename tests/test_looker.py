@@ -38,6 +38,7 @@ def wait(kind):
 """A program that has the looker: a fork, and therefore not the tests' own process with its threads."""
 
 
+AGAIN = "looker.order(LookAt(folder, Watch(folders=(str(folder),)), '.fits'))"
 OTHER = "looker.order(LookAt(folder / 'none'))"
 
 
@@ -54,9 +55,13 @@ def run(folder: Path, code: str) -> subprocess.Popen[str]:
         ("print(wait(State).free.bytes > 0, looker.close())", "True True"),
         ("looker.order(Ask(folder, 'measure', (1,))); print('TypeError' in wait(Broke).evidence)", "True"),
         (f"wait(Present); looker.order(Leave(folder)); {OTHER}; print(wait(Missing).folder.name)", "none"),
+        (
+            f"wait(Present); looker.order(Leave(folder)); {AGAIN}; wait(Present); print(sorted(os.listdir(folder)))",
+            "['.arwatch.lock', 'a.ARW']",
+        ),
         ("os.kill(looker.pid, 9)\ntry:\n    wait(())\nexcept EOFError:\n    print('ended')", "ended"),
     ],
-    ids=["frames", "states", "wrong-order", "leave", "killed"],
+    ids=["frames", "states", "wrong-order", "leave", "anew", "killed"],
 )
 def test_orders_and_news(tmp_path, code, told):
     (tmp_path / "a.ARW").write_bytes(b"x")

@@ -134,10 +134,10 @@ class Camera:
         ground.waiting.pop(path, None)
         if not timed:
             since = time.monotonic() - NOTICED_S
-            self._agenda.later((NOTICED_S, NOTICED_S), lambda: self._noticed(ground, path, since))
+            self._agenda.later((NOTICED_S, NOTICED_S), lambda: self._excuse(ground, path, since))
         self._agenda.later(ABSENT_S if timed else LONG_ABSENT_S, lambda: self.come_instead(ground, path, timed=timed))
 
-    def _noticed(self, ground: Ground, path: Path, since: float) -> None:
+    def _excuse(self, ground: Ground, path: Path, since: float) -> None:
         """Expect nothing of a daemon that could not notice that a frame was moved away."""
         if max(self.blind_until, ground.blind_until) >= since:
             self.book.unnoticed(path)

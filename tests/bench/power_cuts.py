@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Set
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,6 +30,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import disk_image
+from arwatch.daemon import lease
 from arwatch.output.publish import is_temporary
 from figures import Row, table
 from frames import SUFFIX, Frames, Made, fingerprint_of, is_made
@@ -133,6 +134,9 @@ class Cuts:
             return
         with disk_image.mounted(device, self.look):
             made, whole = self.outputs(), self.sources()
+            # where hardware has no serial number a lease from before the cut is believed for 5 minutes: let them pass
+            with suppress(FileNotFoundError):
+                os.utime(self.look / "night" / lease.NAME, (0, 0))
         self.numbers["FITS on the copies"] += len(made)
         self.numbers["frames on the copies"] += len(whole)
         self.go_on(device, made.keys(), whole)

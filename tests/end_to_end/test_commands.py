@@ -17,6 +17,8 @@ import pytest
 from astropy.io import fits
 
 from arwatch import __version__, formats
+from arwatch.errors import FailureCode
+from arwatch.ledger.store import Ledger
 from arwatch.simulate import Scene, camera, render, write_arw
 from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch, daemon
 
@@ -222,6 +224,20 @@ def test_restore_gives_the_raw_mosaic_back(night):
     again = arwatch("restore", night / "DSC00001.bkg_subtracted.fits")
     assert again.returncode == 1, "nothing is replaced unasked"
     assert np.abs(raw - formats.read(night / "DSC00001.ARW").mosaic.astype(float)).max() <= 0.5
+
+
+def test_a_failed_frame_that_is_not_there_any_more_is_not_waited_for(tmp_path):
+    absent, config = tmp_path / "a.ARW", tmp_path / "arwatch.toml"
+    config.write_text(f'[state]\nfolder = "{tmp_path / "state"}"\n')
+    ledger = Ledger(tmp_path / "state")
+    ledger.saw(absent, live=True)
+    ledger.failed(absent, None, FailureCode.READ, "I/O error")
+    done = arwatch("retry", "--all", "--config", config)
+    assert done.stderr == f"arwatch: {absent} is not there any more: nothing to try again\n"
+    assert done.stdout.startswith("0 of 1 failed frames will be tried again")
+    assert ledger.get(absent).state == "gone"
+    ledger.close()
+    assert arwatch("retry", "--all", "--config", config).stdout == "no frame has failed that was not dealt with\n"
 
 
 def test_failed_frames_are_listed_and_tried_again(tmp_path):

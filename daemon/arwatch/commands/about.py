@@ -77,8 +77,17 @@ def install_completion(shell: str | None, *, dry_run: bool) -> None:
     completion.install(root, shell, dry=dry_run)
 
 
+def _topics(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Give the pages and commands that begin so, for the Tab key."""
+    from arwatch.commands import manual
+
+    root = ctx.find_root().command
+    commands = root.list_commands(ctx) if isinstance(root, click.Group) else []
+    return [topic for topic in (*manual.TOPICS, *commands) if topic.startswith(incomplete)]
+
+
 @click.command("help", short_help="Read the manual, or a command's help.")
-@click.argument("topic", required=False)
+@click.argument("topic", required=False, shell_complete=_topics)
 @click.pass_context
 def help_(ctx: click.Context, topic: str | None) -> None:
     """Read the manual: a page, or a command's --help; without TOPIC, the list.

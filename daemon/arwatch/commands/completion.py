@@ -21,7 +21,6 @@ SYSTEM = Path("/usr/local/share")
 FILES = {
     "bash": "bash-completion/completions/arwatch",
     "zsh": "zsh/site-functions/_arwatch",
-    "fish": "fish/vendor_completions.d/arwatch.fish",
 }
 """Below a folder of shared data."""
 
@@ -61,9 +60,11 @@ def _mine() -> str:
 
 
 def _place(shell: str, data: Path, *, everybody: bool) -> Path:
-    if shell == "fish" and not everybody:
-        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "fish/completions/arwatch.fish"
-    return data / FILES[shell]
+    if shell != "fish":
+        return data / FILES[shell]
+    # fish looks below /usr/local/share only where XDG_DATA_DIRS names it, which a console or ssh does not set
+    mine = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return (Path("/etc") if everybody else mine) / "fish/completions/arwatch.fish"
 
 
 def _script(root: click.Command, shell: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from arwatch.daemon import news
 from arwatch.daemon.kept_outputs import KeptOutputs
 from arwatch.daemon.settle import Gone, Refused, Verdict, Waiting
+from arwatch.formats.names import is_frame
 from arwatch.model.job import Source
 from arwatch.output.naming import output_folder, output_root, root_of
 from arwatch.process.stages import is_current
@@ -178,6 +179,8 @@ class Arrivals:
         entry = self.ledger.get(path)
         if entry is not None and entry.ended is not None and entry.state != "gone":
             self.ledger.vanished(path)
+        elif entry is not None and entry.state == "asked":
+            self.ledger.gone(path)
 
     def returned(self, path: Path, *, live: bool) -> None:
         """Let a frame settle again that changed while a worker read it."""
@@ -197,12 +200,30 @@ class Arrivals:
         if folder in self._scanned:
             return
         self._scanned.add(folder)
+        self._give_up_absent(folder)
         count = self._counts.pop(folder, _Count())
         if count.waiting or count.left_alone:
-            gib = round(FIRST_GUESS * count.size / 2**30, 1)
+            gib = FIRST_GUESS * count.size / 2**30
+            gib = round(gib, 1 if gib >= 1 else 2)
             left = {"left_alone": count.left_alone} if self._wanted != ALL else {}
             facts = {"waiting": count.waiting, "outputs_gib_at_most": gib, **left}
             self._report.log("watch.scanned", folder=str(folder), **facts)
+
+    def _give_up_absent(self, folder: Path) -> None:
+        """Expect no more those frames that were to be tried again before the start, but were not found in a folder."""
+        if self._wanted != ALL:  # then they may only have been left alone
+            return
+        for entry in list(self.ledger.entries("asked")):
+            name, watch = entry.path.name, self._settings.watch
+            searched = root_of(entry.path, self._folders.paths) == folder and (
+                watch.recursive or entry.path.parent == folder
+            )
+            if (
+                searched
+                and entry.seen * 1e9 < self._began_ns
+                and is_frame(name, watch.patterns, self._settings.output.suffix)
+            ):
+                self.ledger.gone(entry.path)
 
     def decided(self, verdict: Verdict) -> None:
         """Record what has become clear of a frame that settled."""

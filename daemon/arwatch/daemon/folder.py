@@ -170,19 +170,21 @@ class WatchedFolder(FolderThread):
             return False
         return True
 
+    def _check_writable(self) -> None:
+        before = self._told_unwritable
+        super()._check_writable()
+        if before is not None and self._told_unwritable is None:
+            self._lease_due = 0.0  # now it can be written
+
     def _lose(self, why: str, *, leased: bool = False) -> None:
         self._let_go()
         self._scan = self._count = None
         super()._lose(why, leased=leased)
 
     def _observe(self) -> Observation:
-        settings = self._settings
+        watch = self._settings
         return Observation(
-            self.path,
-            settings.observer,
-            recursive=settings.recursive,
-            wanted=self._is_frame,
-            noticed=self._on_event,
+            self.path, watch.observer, recursive=watch.recursive, wanted=self._is_frame, noticed=self._on_event
         )
 
     def _on_event(self, path: Path | None) -> None:

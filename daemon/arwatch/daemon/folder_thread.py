@@ -66,8 +66,14 @@ class FolderThread(threading.Thread):
         self._told_missing: str | None = None
         self._told_unwritable: str | None = None
         self._mount: Path | None = None
+        self._before: FolderThread | None = None
 
     # -- what the loop calls -----------------------------------------------------------------------------------
+
+    def start_after(self, before: FolderThread | None) -> None:
+        """Start when the folder's thread of before, which was stopped, has given back what it took in the folder."""
+        self._before = before
+        self.start()
 
     def silent_s(self) -> float:
         """Seconds for which the file system has not answered; 0: nothing was asked."""
@@ -103,6 +109,10 @@ class FolderThread(threading.Thread):
     def run(self) -> None:
         """Look, do what was asked for, sleep, until it is stopped."""
         try:
+            if self._before is not None:
+                self._answered()
+                self._before.join()
+                self._before = None
             while not self._stopped:
                 self._turn()
                 self._sleep()

@@ -138,6 +138,7 @@ class _Looking:
         self._pipe = pipe
         self._daemon = daemon
         self._threads: dict[Path, FolderThread] = {}
+        self._leaving: dict[Path, FolderThread] = {}
         self._sending = threading.Lock()
 
     def serve(self) -> None:
@@ -168,13 +169,15 @@ class _Looking:
             case Leave(folder=folder):
                 if (thread := self._threads.pop(folder, None)) is not None:
                     thread.stop()
+                    self._leaving[folder] = thread
             case Ask(folder=folder, what=what, arguments=arguments, options=options):
                 if (thread := self._threads.get(folder)) is not None:
                     getattr(thread, what)(*arguments, **dict(options))
 
     def _begin(self, thread: FolderThread) -> None:
         self._threads[thread.path] = thread
-        thread.start()
+        # the lease that a new thread takes would be given back by the one of before, which is the same daemon
+        thread.start_after(self._leaving.pop(thread.path, None))
 
     def _post(self, news: object) -> None:
         """Send news; who has more than the daemon takes waits here."""

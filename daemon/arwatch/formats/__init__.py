@@ -1,6 +1,6 @@
 """Raw files: which formats there are, how long a file must be, and what is in it.
 
-A new format is a folder beside `arw` that makes a `RawFormat`, and a line in `FORMATS`.
+A new format is a module or folder beside `arw` that makes a `RawFormat`, and a line in `FORMATS`.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def columns_of_figures(figures: Figures) -> dict[str, Any]:
 
 
 def _path(value: Any) -> Path:
-    if type(value) is not bytes or not value or b"\0" in value:
+    if type(value) is not bytes or not value.startswith(b"/") or b"\0" in value:
         raise ValueError(f"{value!r:.80}")
     return Path(os.fsdecode(value))
 

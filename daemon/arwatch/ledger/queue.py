@@ -137,10 +137,6 @@ class Queue:
             {"path": key_of(path), "now": self._clock()},
         )
 
-    def forget(self, path: Path) -> None:
-        """Wait for a frame no longer; what became of it before remains."""
-        self._db.run("DELETE FROM queue WHERE path = ?", (key_of(path),))
-
     def next(self, roots: Sequence[Path] | None = None) -> Entry | None:
         """Give the frame to work on now, of some folders or of all: live ones first, the oldest first among each."""
         now = self._clock()

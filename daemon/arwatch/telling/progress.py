@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 RECENT_S = 60.0
 """The rate is that of the frames that ended within this time."""
 _ENDS = {"frame.written", "frame.skipped", "frame.failed"}
+_COUNTS = {"frame.written", "backlog.progress"}
+"""Events that say how many frames are in the queue; the `waiting` of watch.scanned may still grow."""
 
 
 class Tally(NamedTuple):
@@ -66,7 +68,7 @@ class Counter:
             else:
                 self._waiting = max(0, self._waiting - 1)
         # the queue's own count: frames of earlier runs are in it, of which no event told
-        if isinstance(waiting := event.facts.get("waiting"), int):
+        if event.name in _COUNTS and isinstance(waiting := event.facts.get("waiting"), int):
             self._waiting = waiting
 
     @property

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from arwatch.settings import Background, Camera, Settings
     from arwatch.sky import BandModel, Sky
 
-_OF_EXIF = {"EXPTIME", "ISOSPEED"}
-"""Cards of figures that are there whatever is measured."""
 _LETTERS = "RGBG"
 _EPOCH_MJD = datetime(1858, 11, 17)  # noqa: DTZ001 - UTC, as everything in a header
 
@@ -223,10 +221,10 @@ def method_facts(method: Background) -> Iterator[Fact]:
 
 
 def figure_facts(figures: Figures) -> Iterator[Fact]:
-    """Tell the figures that have a card and that EXIF does not give."""
+    """Tell the figures that have a card; what was told before of the exposure stays as it is (see `header_of`)."""
     known = figures.known()
     for name, meaning in MEANINGS.items():
-        if meaning.card and meaning.card not in _OF_EXIF:
+        if meaning.card:
             yield meaning.card, known.get(name), f"[{meaning.unit}] {meaning.text}" if meaning.unit else meaning.text
 
 
