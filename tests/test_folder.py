@@ -28,7 +28,7 @@ from arwatch.platform import fs
 from arwatch.platform.fs import belongs_on_a_disk_that_is_away, file_system, look, mount_point, scan
 from arwatch.settings import Watch
 from arwatch.simulate import Scene, arw_bytes, render
-from faults.failing_fs import SOUND, Faults, failing_folder, needs_fuse
+from faults.failing_fs import SOUND, Faults, failing_folder, needs_fuse, unmount
 
 PATIENCE_S = 60.0
 SUFFIX = ".bkg_subtracted.fits"
@@ -445,6 +445,26 @@ def test_fstab_tells_where_a_disk_belongs(tmp_path):
     assert not belongs_on_a_disk_that_is_away(tmp_path / "my", table)
     assert not belongs_on_a_disk_that_is_away(Path("/proc/self"), table)
     assert not belongs_on_a_disk_that_is_away(tmp_path, tmp_path / "none")
+
+
+@needs_fuse
+def test_a_share_that_dies_is_missing_and_its_empty_folder_is_not_taken_for_it(tmp_path):
+    """As sshfs does: first all answers are errors, then there is the folder that it was mounted on."""
+    share, backing, posted = tmp_path / "share", tmp_path / "backing", Posted()
+    share.mkdir()
+    backing.mkdir()
+    with failing_folder(backing, share) as disk, running(FolderThread(share, posted)) as thread:
+        posted.wait(Present)
+        posted.clear()
+        disk.die()
+        check_soon(thread)
+        assert "not mounted" in posted.wait(lambda news: isinstance(news, Missing | Broke)).why
+        unmount(share)
+        done = threading.Event()
+        check_soon(thread)
+        thread.do(done.set)
+        assert done.wait(PATIENCE_S)
+    assert [news for news in posted.news if not isinstance(news, Missing)] == []
 
 
 def test_frames_in_subfolders_that_nobody_watches_are_told_once(tmp_path):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from arwatch.daemon.news import Broke, Missing, OutputFound, Present, Writable
 from arwatch.output.publish import remove_stale
 from arwatch.platform.access import why_not_writable
-from arwatch.platform.fs import belongs_on_a_disk_that_is_away, look, mount_point
+from arwatch.platform.fs import belongs_on_a_disk_that_is_away, is_mounted, look, mount_point
 from arwatch.work.disk import UNKNOWN, free_room
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class FolderThread(threading.Thread):
 
     def _disk_is_away(self) -> bool:
         """Whether outputs would be written below the place where a disk belongs, not on that disk."""
-        return belongs_on_a_disk_that_is_away(self.path) or (self._mount is not None and not self._mount.is_mount())
+        return belongs_on_a_disk_that_is_away(self.path) or (self._mount is not None and not is_mounted(self._mount))
 
     def _arrive(self, identity: Identity) -> None:
         if identity != self._identity:
