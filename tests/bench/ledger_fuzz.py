@@ -62,7 +62,8 @@ TROUBLE = {"service.failed", "watch.failed", "worker.lost", "ledger.failed"}
 def judge(night, lives, *, large):
     """Give what is not as it must be: loops, what was lost, false claims; each a list of words.
 
-    Nobody looks for damage everywhere in a `large` ledger, so that readers may be refused.
+    Nobody looks for damage everywhere in a `large` ledger: readers may be refused, and a record of long ago may name
+    a frame that there never was.
     """
     events = [event for life in lives for event in life.events]
     loops = [f"life {number} ended with {life.code}" for number, life in enumerate(lives, 1) if life.code != 0]
@@ -88,7 +89,8 @@ def judge(night, lives, *, large):
             false.append(f"nobody can read it: {error}")
     else:
         failed |= {str(path) for path, record in records.items() if record.state == "failed"}
-        claims += [(str(r.path), str(r.output)) for r in records.values() if r.state in {"written", "skipped"}]
+        done = [record for record in records.values() if record.state in {"written", "skipped"} and not large]
+        claims += [(str(record.path), str(record.output)) for record in done]
         false += [f"{entry.path.name} waits for ever" for entry in waits]
     lost += [f"{name} has no failure" for name in UNSOUND if str(night.path(name)) not in failed]
     true = {(str(night.path(name)), str(night.output(name))) for name in (*good, "gone")}
