@@ -302,6 +302,14 @@ def test_new_settings_do_not_forget_what_settles_unless_watching_began_anew():
     assert len(bench.arrivals) == 0
 
 
+def test_what_settles_in_a_folder_that_is_watched_no_more_is_forgotten():
+    bench = Bench()
+    bench.arrivals.sighted(FRAME, LOOK)
+    bench.folders.paths = ()
+    bench.arrivals.apply(Settings(), anew=False)
+    assert len(bench.arrivals) == 0
+
+
 # -- what is there at the start ------------------------------------------------------------------------------
 
 

@@ -107,8 +107,8 @@ class Arrivals:
     def apply(self, settings: Settings, *, anew: bool = True) -> None:
         """Let new settings rule from now on; `anew`: the folders' first scans find again what settled."""
         self._settings = settings
-        if anew:
-            self._settling.clear()
+        watched = () if anew else self._folders.paths
+        self._settling = {path for path in self._settling if any(path.is_relative_to(root) for root in watched)}
 
     def __len__(self) -> int:
         """How many frames may still be growing."""
