@@ -173,6 +173,21 @@ def test_what_becomes_of_an_output_that_was_looked_for(digest, output, *, again,
         assert (facts["frames"], facts["reason"].endswith(f"arwatch process {NIGHT}")) == (1, True)
 
 
+def test_an_output_whose_answer_was_lost_is_looked_for_again(monkeypatch):
+    bench, ask = Bench(), ("look_for_output", FRAME, LOOK, OUTPUT)
+    bench.written()
+    bench.arrivals.sighted(FRAME, LOOK, careful=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.ledger, "saw", lambda *_, **__: {}["the ledger, now"])
+        with pytest.raises(KeyError):
+            bench.arrivals.output_found(FRAME, LOOK, None)
+    bench.arrivals.sighted(FRAME, LOOK)
+    assert bench.folders.asked.count(ask) == 2
+    bench.arrivals.output_found(FRAME, LOOK, Look(99, 0))
+    bench.arrivals.sighted(FRAME, LOOK)
+    assert bench.folders.asked.count(ask) == 2, "outputs may be moved away while we run"
+
+
 def test_what_is_kept_is_told_when_all_folders_were_gone_through():
     bench = Bench()
     bench.written(OTHER)

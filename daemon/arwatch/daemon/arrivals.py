@@ -297,11 +297,12 @@ class Arrivals:
             return not careful  # a disk or share that was away may be back
         if entry.has_output and entry.output is None:
             return False  # a damaged record: a worker looks for the output
-        if entry.has_output and entry.output is not None and (careful or self._may_be_kept(entry)):
+        if entry.has_output and entry.output is not None and (careful or self._is_to_be_asked(entry)):
             # outputs may be moved away while we run; at a start they must be there
             self.kept.asked(entry.path)
             self._folders.look_for_output(entry.path, found, entry.output)
         return True
 
-    def _may_be_kept(self, entry: Entry) -> bool:
-        return self.kept.counting and not is_current(entry.recipe, self._settings)
+    def _is_to_be_asked(self, entry: Entry) -> bool:
+        may_be_kept = self.kept.counting and not is_current(entry.recipe, self._settings)
+        return may_be_kept or self.kept.is_asked(entry.path)
