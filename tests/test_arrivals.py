@@ -173,6 +173,15 @@ def test_what_becomes_of_an_output_that_was_looked_for(digest, output, *, again,
         assert (facts["frames"], facts["reason"].endswith(f"arwatch process {NIGHT}")) == (1, True)
 
 
+def test_another_ledger_hears_of_what_settles():
+    bench = Bench()
+    bench.arrivals.sighted(FRAME, LOOK)
+    bench.arrivals.use(Ledger(None, [NIGHT]))
+    bench.arrivals.sighted(FRAME, LOOK)  # by the scan that follows
+    bench.arrivals.decided(Source(FRAME, *LOOK))
+    assert bench.arrivals.ledger.waiting() == 1
+
+
 def test_an_output_whose_answer_was_lost_is_looked_for_again(monkeypatch):
     bench, ask = Bench(), ("look_for_output", FRAME, LOOK, OUTPUT)
     bench.written()

@@ -68,7 +68,7 @@ class Arrivals:
     folders : Folders
         Is asked to look and to let frames settle.
     ledger : Ledger
-        May be exchanged when it broke.
+        See `use`.
     given : callable
         path -> the frame as a worker was given it; None where no worker has it.
     report : Report
@@ -109,6 +109,11 @@ class Arrivals:
         self._settings = settings
         watched = () if anew else self._folders.paths
         self._settling = {path for path in self._settling if any(path.is_relative_to(root) for root in watched)}
+
+    def use(self, ledger: Ledger) -> None:
+        """Go on with another ledger: the one before broke. It has to hear of what settles, too."""
+        self.ledger = ledger
+        self._settling.clear()
 
     def __len__(self) -> int:
         """How many frames may still be growing."""
