@@ -430,12 +430,32 @@ def test_what_no_ledger_wrote_is_damage(ledger, table, column, value):
         ledger.get(FRAME)
 
 
+@pytest.mark.parametrize("number", ["'a text'", "x''", "9223372036854775807"])
+def test_an_attempt_that_cannot_be_counted_on_from_is_damage(ledger, number):
+    """No number follows it. In a large ledger it is not read at the start; a zeroed block makes such rows, too."""
+    fail(ledger)
+    ledger._db.run(f"UPDATE attempts SET number = {number}")
+    fail(ledger)
+    with pytest.raises(DamagedLedgerError):
+        fail(ledger)
+
+
+@pytest.mark.parametrize("path", ["7", "'a text'", "x'ff'"])
+def test_an_owner_that_is_no_path_is_damage(ledger, path):
+    fail(ledger)
+    ledger._db.run(f"UPDATE history SET path = {path}")
+    with pytest.raises(DamagedLedgerError):
+        ledger.owners(OUTPUT)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         "UPDATE history SET reason = CAST(x'ff' AS TEXT) WHERE number = 1",
         "UPDATE history SET figures = '{' WHERE number = 1",
         "UPDATE attempts SET ended = 'noon'",
+        "UPDATE attempts SET number = 9223372036854775806 WHERE number = 2",
+        "UPDATE history SET number = 9223372036854775807 WHERE number = 1",
         "UPDATE queue SET recipe = x'00' WHERE path < x'2f6e69676874'",
         "UPDATE queue SET not_before = 'noon'",
     ],
@@ -474,6 +494,8 @@ def test_a_wait_that_is_no_time_is_damage(ledger):
         "PRAGMA user_version = 16777218",
         "PRAGMA writable_schema = 1; UPDATE sqlite_master SET name = CAST(x'ff' AS TEXT) WHERE name = 'history_paths'",
         "PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = 'CREATE TABLE qu' WHERE name = 'queue'",
+        # as one bit makes it; SQLite itself reads it all the same
+        "PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = CAST(sql AS BLOB) WHERE name = 'queue'",
     ],
 )
 def test_tables_that_are_not_the_ledger_s_are_damage(tmp_path, ledger, change):

@@ -63,6 +63,16 @@ def test_one_command_installs_completion_and_manual(home, shell, file, monkeypat
     assert ("fpath" in done.output) is (shell == "zsh")
 
 
+@pytest.mark.skipif(shutil.which("manpath") is None, reason="man is not installed")
+def test_what_man_needs_to_find_the_manual_is_told(home, monkeypatch):
+    """Debian's looks into ~/.local/share/man only where PATH has ~/.local/bin."""
+    needed = f"export MANPATH=':{home / 'XDG_DATA_HOME' / 'man'}'\n"
+    assert needed in CliRunner().invoke(cli.main, ["install-completion", "--shell", "bash"]).output
+    monkeypatch.setenv("MANPATH", f":{home / 'XDG_DATA_HOME' / 'man'}")
+    assert "MANPATH" not in CliRunner().invoke(cli.main, ["install-completion", "--shell", "bash"]).output
+    assert subprocess.run(["man", "-w", "arwatch"], capture_output=True, check=False).returncode == 0
+
+
 def test_an_unknown_shell_is_explained(home, monkeypatch):
     monkeypatch.setenv("SHELL", "/bin/csh")
     done = CliRunner().invoke(cli.main, ["install-completion"])

@@ -163,6 +163,8 @@ def process(paths: Sequence[Path], config: Path | None, output: Path | None, pro
     settings = settings.model_copy(update={"output": settings.output.model_copy(update=given)})
     found = process_frames.find(paths, settings)
     beside.refuse_watched(found, in_file, output)
+    if output is None:
+        beside.refuse_missing_folder(settings)
     replace = Replace(current=how["force"], outdated=not how["keep"], foreign=how["overwrite"])
     failed = process_frames.process(found, settings, replace)
     process_frames.tell_left_out(paths, settings)

@@ -44,6 +44,7 @@ WRONG = (
     *("x'ff'", "x''", "x'2f6e0061'", "CAST('DSC1.ARW' AS BLOB)", "zeroblob(70000)"),
     *("NULL", "0", "1", "-1", "7", "9223372036854775807", "-9223372036854775808", "3.5", "1e300", "-1e300", "9e999"),
     *("'written'", "'skipped'", "'failed'", "'gone'", "'asked'", "'seen'", "'settled'", "'working'", "'dropped'"),
+    *("CAST({column} AS BLOB)", "CAST({column} AS TEXT)"),
 )
 """Values that a column may get: most are of a type or a content that no ledger has there."""
 NOT_UTF8 = ("CAST(x'ff' AS TEXT)", "CAST(x'77c3' AS TEXT)", "CAST(x'eda080' AS TEXT)", "CAST(x'6100ff' AS TEXT)")
@@ -159,8 +160,9 @@ def _schema(folder: Path, chance: Random) -> str:
         if chance.random() < 0.15:
             db.execute("DELETE FROM sqlite_master WHERE rowid = ?", (rowid,))
             return "a table of tables without a row"
-        if chance.random() < 0.15:
-            value, done = chance.choice(NOT_UTF8), f"{column} is no UTF-8"
+        if chance.random() < 0.3:
+            value = chance.choice([*NOT_UTF8, f"CAST({column} AS BLOB)"])
+            done = f"{column} of {word} = {value}"
             db.execute(f"UPDATE sqlite_master SET {column} = {value} WHERE rowid = ?", (rowid,))
         else:
             db.execute(f"UPDATE sqlite_master SET {column} = ? WHERE rowid = ?", (value, rowid))
@@ -173,7 +175,8 @@ def _value(values: tuple[str, ...]) -> Damage:
             while True:
                 table = chance.choice(["queue", "history", "history", "attempts"])
                 columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
-                column, value = chance.choice(columns), chance.choice(values)
+                column = chance.choice(columns)
+                value = chance.choice(values).replace("{column}", column)
                 (rows,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()
                 key = "number" if table == "history" else "path"
                 row = f"{key} = (SELECT {key} FROM {table} LIMIT 1 OFFSET {chance.randrange(rows)})"

@@ -39,7 +39,8 @@ KILL_S = (1.0, 9.0)
 PATIENCE_S = 400.0
 """How long frames may take when all is sound again; the longest pause before another attempt is 300 s."""
 MOST_MIB = 5.0
-"""That a process may grow by."""
+"""That a process may grow by: SQLite's pages take up to 2 MiB, and Python's table of interned strings, which the parts
+of each path pass through, is enlarged once or twice, by 1 to 4 MiB in all."""
 KNOWN_KIB = {"daemon": 0.0, "looker": 1.0}
 """What is remembered of each file that is there: its name, size, times and inode number."""
 

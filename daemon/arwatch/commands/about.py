@@ -23,7 +23,8 @@ def config(config: Path | None, *, show: bool) -> None:
     other way round).
 
     \b
-    Example: arwatch config > ~/.config/arwatch/arwatch.toml
+    Example: mkdir -p ~/.config/arwatch
+             arwatch config > ~/.config/arwatch/arwatch.toml
     """
     from arwatch.commands import settings
 
@@ -114,7 +115,7 @@ def help_(ctx: click.Context, topic: str | None) -> None:
     else:
         meant = manual.nearest(topic, [*manual.TOPICS, *commands])
         hint = f"did you mean `arwatch help {meant}`?" if meant else "`arwatch help` lists what there is"
-        raise click.UsageError(f"there is no page and no command {topic!r}: {hint}")
+        raise click.UsageError(f"there is no page and no command {topic!r}:\n{hint}")
 
 
 COMMANDS = (config, status, version, install_completion, help_)

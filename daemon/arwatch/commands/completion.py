@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,8 +85,19 @@ def _write(path: Path, text: str, *, dry: bool) -> None:
 
 def _next(shells: list[str], data: Path, *, everybody: bool) -> Iterator[str]:
     yield "It works in shells that are started from now on; `man arwatch` shows the manual."
+    if not everybody and not _man_looks_into(data / "man"):
+        yield f"man finds it with this line in ~/.profile: export MANPATH=':{data / 'man'}'"
     if "bash" in shells:
         yield "bash needs the package bash-completion for it."
     if "zsh" in shells and not everybody:
         folder = (data / FILES["zsh"]).parent
         yield f"zsh finds it with this line in ~/.zshrc, before compinit: fpath+=('{folder}')"
+
+
+def _man_looks_into(folder: Path) -> bool:
+    """Whether man finds pages there: Debian's looks into ~/.local/share/man where PATH has ~/.local/bin only."""
+    manpath = shutil.which("manpath")
+    if manpath is None:
+        return True
+    told = subprocess.run([manpath, "-q"], capture_output=True, text=True, check=False).stdout  # noqa: S603 -- man's own
+    return os.path.realpath(folder) in map(os.path.realpath, told.strip().split(":"))

@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.text import Text
 
 from arwatch.commands.beside import NewFolders
+from arwatch.commands.options import say
 from arwatch.commands.tables import Row, outcome_table
 from arwatch.errors import ArwatchError, FailureCode
 from arwatch.formats.names import is_frame
@@ -103,8 +104,7 @@ def tell_left_out(given: Iterable[Path], settings: Settings) -> None:
     for path in (path.absolute() for path in given if path.is_dir()):
         below = count_below(path, lambda name: is_frame(name, watch.patterns, settings.output.suffix))
         if below.frames:
-            text = f"{below} of {path} were left out: add --recursive to process them, too"
-            Console(stderr=True).print(printable(text), markup=False, highlight=False, soft_wrap=True)
+            say(f"left out: {below} of {path}; --recursive takes them, too")
 
 
 def process(found: list[Found], settings: Settings, replace: Replace) -> int:

@@ -101,7 +101,7 @@ class Unwatched:
 
     def facts(self) -> dict[str, object]:
         """Give what the event tells."""
-        reason = f"{self.below} are not watched: --recursive or [watch] recursive = true"
+        reason = f"not watched: {self.below}; --recursive or [watch] recursive = true takes them, too"
         return {"folder": str(self.folder), "frames": self.below.frames, "reason": reason}
 
 

@@ -6,7 +6,6 @@ One SQLite file in the state folder, one transaction a step. The tables and a dr
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from pathlib import Path
@@ -20,7 +19,7 @@ from arwatch.ledger.columns import columns_of_figures, key_of
 from arwatch.ledger.database import COMPANIONS, NAME, Database
 from arwatch.ledger.faults import DamagedLedgerError, LedgerError, is_passing
 from arwatch.ledger.queue import COLUMNS, Queue, encodable
-from arwatch.ledger.records import ENDED_ENTRY, Entry, State, read_ended_entry, read_entry
+from arwatch.ledger.records import ENDED_ENTRY, Entry, State, read_ended_entry, read_entry, read_path
 from arwatch.ledger.schema import NEWEST
 from arwatch.model.figures import Figures
 
@@ -147,7 +146,7 @@ class Ledger(Queue):
             f" UNION ALL SELECT path FROM history AS life WHERE output = :output AND {NEWEST}",
             {"output": key_of(output)},
         )
-        return [Path(os.fsdecode(key)) for (key,) in rows]
+        return [read_path(key) for (key,) in rows]
 
     def prune(self, keep_days: float, most: int = 500) -> int:
         """Remove what was recorded more days ago than are to be kept (0: keep all).

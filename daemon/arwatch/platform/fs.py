@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 LATEST_NS = 2**63 - 1
 """Nanoseconds since 1970 to the year 2262: later times, as broken file systems give, do not fit into the ledger."""
 
-_TRIES = 5
-"""How often a disk that fails now and then is asked whether it is mounted."""
-
 NO_MORE_FILES = "the file system can hold no more files, whatever their size (df -i): remove some"
 
 
@@ -76,12 +73,11 @@ def look_closely(path: Path) -> tuple[Look, Marks] | None:
 
 def is_absent(path: Path) -> bool:
     """Whether there surely is nothing under this name; a disk that fails or is away says nothing about its files."""
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return path.parent.is_dir()
-    except (OSError, ValueError):
-        return False
+    with suppress(OSError, ValueError):
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            return path.parent.is_dir()
     return False
 
 
@@ -181,17 +177,17 @@ def count_below_in_steps(folder: Path, wanted: Callable[[str], bool]) -> Iterato
 def mount_point(path: Path) -> Path:
     """Give the folder at which the file system that holds a path is mounted."""
     place = path.resolve()
-    while not is_mounted(place):
+    while not is_mounted(place, failing=False):
         place = place.parent
     return place
 
 
-def is_mounted(place: Path) -> bool:
-    """Whether a file system is mounted at a folder; one that answers with errors only (a dead sshfs) counts as none."""
-    for _ in range(_TRIES):
-        with suppress(OSError):
-            return place.is_mount()
-    return False
+def is_mounted(place: Path, *, failing: bool = True) -> bool:
+    """Whether a file system is mounted at a folder; `failing`: the answer where the disk gives none."""
+    try:
+        return place.is_mount()
+    except OSError:
+        return failing
 
 
 def belongs_on_a_disk_that_is_away(path: Path, table: Path = Path("/etc/fstab")) -> bool:
