@@ -187,9 +187,33 @@ def test_an_output_in_a_folder_that_nobody_looks_at_is_not_waited_for():
     bench.ledger.written(other, 99, Figures())
     for frame in (FRAME, other):
         bench.arrivals.sighted(frame, LOOK, careful=True)
-    bench.arrivals.scanned(NIGHT)
+    bench.arrivals.scanned(NIGHT, time.monotonic())
     bench.arrivals.output_found(FRAME, LOOK, Look(99, 0))
     assert bench.events() == ["outputs.kept"]
+
+
+def test_another_ledger_hears_of_what_settles():
+    bench = Bench()
+    bench.arrivals.sighted(FRAME, LOOK)
+    bench.arrivals.use(Ledger(None, [NIGHT]))
+    bench.arrivals.sighted(FRAME, LOOK)  # by the scan that follows
+    bench.arrivals.decided(Source(FRAME, *LOOK))
+    assert bench.arrivals.ledger.waiting() == 1
+
+
+def test_an_output_whose_answer_was_lost_is_looked_for_again(monkeypatch):
+    bench, ask = Bench(), ("look_for_output", FRAME, LOOK, OUTPUT)
+    bench.written()
+    bench.arrivals.sighted(FRAME, LOOK, careful=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.ledger, "saw", lambda *_, **__: {}["the ledger, now"])
+        with pytest.raises(KeyError):
+            bench.arrivals.output_found(FRAME, LOOK, None)
+    bench.arrivals.sighted(FRAME, LOOK)
+    assert bench.folders.asked.count(ask) == 2
+    bench.arrivals.output_found(FRAME, LOOK, Look(99, 0))
+    bench.arrivals.sighted(FRAME, LOOK)
+    assert bench.folders.asked.count(ask) == 2, "outputs may be moved away while we run"
 
 
 def test_what_is_kept_is_told_when_all_folders_were_gone_through():
@@ -318,6 +342,14 @@ def test_new_settings_do_not_forget_what_settles_unless_watching_began_anew():
     bench.arrivals.apply(Settings(background=Background(box_size=50)), anew=False)
     assert len(bench.arrivals) == 1
     bench.arrivals.apply(Settings(), anew=True)
+    assert len(bench.arrivals) == 0
+
+
+def test_what_settles_in_a_folder_that_is_watched_no_more_is_forgotten():
+    bench = Bench()
+    bench.arrivals.sighted(FRAME, LOOK)
+    bench.folders.paths = ()
+    bench.arrivals.apply(Settings(), anew=False)
     assert len(bench.arrivals) == 0
 
 

@@ -14,7 +14,9 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from arwatch.daemon import folder_thread, folders, looker, news
 from arwatch.daemon.report import Report
+from arwatch.model.job import Look
 from arwatch.settings import Settings, Watch
+from arwatch.work.disk import UNKNOWN
 
 folder, told = Path(sys.argv[1]), []
 report = Report(lambda event, **facts: told.append(event))
@@ -53,6 +55,30 @@ BROKEN = (
     "folder_thread.FolderThread._check = no_process; watched.begin();"
     " print(turn_until('watch.failed', 100, within_s=1.0) < 5)"
 )
+
+
+LEFT = """
+watched.begin()
+left = folder / "left"
+watched.apply(Settings(watch=Watch(folders=(str(folder), str(left)))))
+watched.apply(Settings(watch=Watch(folders=(str(folder),))))
+watched._early.clear()
+watched._early += [
+    news.State(left, 60.0, UNKNOWN), news.Missing(left, "gone"), news.Writable(left, "full"), news.Broke(left, "why"),
+    *(news.Sighted(path, Look(1, 1), careful=False) for path in (left.parent.parent / "a.ARW", folder / "b.ARW")),
+]
+taken = []
+while watched._early:
+    taken += [item.path.name for item in watched.news_of_frames(report) if isinstance(item, news.Sighted)]
+print([event for event in told if event != 'watch.started'], taken, watched.troubles(), watched.close())
+"""
+
+
+def test_what_was_on_its_way_from_a_folder_that_was_left_is_dropped(tmp_path):
+    (tmp_path / "night").mkdir()
+    program = [sys.executable, "-c", LOOP + LEFT, str(tmp_path / "night")]
+    out = subprocess.run(program, capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
+    assert out == "[] ['b.ARW'] [] []\n"
 
 
 @pytest.mark.parametrize(

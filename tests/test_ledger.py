@@ -131,6 +131,15 @@ def test_the_clock_set_back_does_not_hold_up_a_retry_for_ever(ledger, clock):
     assert ledger.next_retry_s() <= 600.0
 
 
+def test_of_no_folders_nothing_waits(ledger):
+    """All of them are away, or are watched no more."""
+    settled(ledger)
+    ledger.put_back(FRAME, delay_s=30.0)
+    assert (ledger.next([]), ledger.next_retry_s([])) == (None, None)
+    ledger.watch([])
+    assert (ledger.next(), ledger.next_retry_s(), ledger.waiting(), ledger.reclaim()) == (None, None, 0, 0)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 @given(st.binary(min_size=1, max_size=255).filter(lambda b: b"/" not in b and b"\0" not in b))
 def test_any_name_comes_back_as_it_was(ledger, name):

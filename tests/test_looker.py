@@ -39,6 +39,10 @@ def wait(kind):
 
 
 AGAIN = "looker.order(LookAt(folder, Watch(folders=(str(folder),)), '.fits'))"
+BROKEN = (
+    "import psutil; threads = psutil.Process(looker.pid); before = threads.num_threads();"
+    " looker.order(Ask(folder, 'measure', (1,))); wait(Broke)"
+)
 OTHER = "looker.order(LookAt(folder / 'none'))"
 
 
@@ -59,9 +63,10 @@ def run(folder: Path, code: str) -> subprocess.Popen[str]:
             f"wait(Present); looker.order(Leave(folder)); {AGAIN}; wait(Present); print(sorted(os.listdir(folder)))",
             "['.arwatch.lock', 'a.ARW']",
         ),
+        (f"wait(Present); {BROKEN}; {AGAIN}; wait(Present); print(threads.num_threads() - before)", "0"),
         ("os.kill(looker.pid, 9)\ntry:\n    wait(())\nexcept EOFError:\n    print('ended')", "ended"),
     ],
-    ids=["frames", "states", "wrong-order", "leave", "anew", "killed"],
+    ids=["frames", "states", "wrong-order", "leave", "anew", "broken", "killed"],
 )
 def test_orders_and_news(tmp_path, code, told):
     (tmp_path / "a.ARW").write_bytes(b"x")

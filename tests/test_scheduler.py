@@ -175,7 +175,7 @@ def test_a_retry_that_is_due_lets_nothing_spin():
     assert bench.scheduler.sleep() == 5.0
     bench.now += 6.0
     assert bench.scheduler.sleep() > 0.0, "whoever does not give it out, as at the end, is not called without a pause"
-    bench.scheduler.close_roots([NIGHT])
+    bench.scheduler.close_roots([NIGHT, CARD])
     assert bench.turn() == []
     assert bench.scheduler.sleep() is None, "news of its folder wakes the loop"
     bench.scheduler.close_roots([])

@@ -68,7 +68,7 @@ class Arrivals:
     folders : Folders
         Is asked to look and to let frames settle.
     ledger : Ledger
-        May be exchanged when it broke.
+        See `use`.
     given : callable
         path -> the frame as a worker was given it; None where no worker has it.
     report : Report
@@ -107,8 +107,13 @@ class Arrivals:
     def apply(self, settings: Settings, *, anew: bool = True) -> None:
         """Let new settings rule from now on; `anew`: the folders' first scans find again what settled."""
         self._settings = settings
-        if anew:
-            self._settling.clear()
+        watched = () if anew else self._folders.paths
+        self._settling = {path for path in self._settling if any(path.is_relative_to(root) for root in watched)}
+
+    def use(self, ledger: Ledger) -> None:
+        """Go on with another ledger: the one before broke. It has to hear of what settles, too."""
+        self.ledger = ledger
+        self._settling.clear()
 
     def __len__(self) -> int:
         """How many frames may still be growing."""
@@ -300,10 +305,11 @@ class Arrivals:
         if entry.output is None:
             return False  # a damaged record: a worker looks for the output
         # outputs may be moved away while we run; at a start they must be there
-        if (careful or self._may_be_kept(entry)) and self._folders.looks_at(entry.output):
+        if (careful or self._is_to_be_asked(entry)) and self._folders.looks_at(entry.output):
             self.kept.asked(entry.path)
             self._folders.look_for_output(entry.path, found, entry.output)
         return True
 
-    def _may_be_kept(self, entry: Entry) -> bool:
-        return self.kept.counting and not is_current(entry.recipe, self._settings)
+    def _is_to_be_asked(self, entry: Entry) -> bool:
+        may_be_kept = self.kept.counting and not is_current(entry.recipe, self._settings)
+        return may_be_kept or self.kept.is_asked(entry.path)

@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from arwatch.daemon.news import Broke, Missing, OutputFound, Present, Writable
@@ -121,7 +122,8 @@ class FolderThread(threading.Thread):
             self._leave()
         except Exception:
             evidence = traceback.format_exc()
-            self._let_go()
+            with suppress(Exception):  # whatever is wrong with it: the loop must hear of the mistake
+                self._let_go()
             self._post(Broke(self.path, evidence))
         finally:
             self._asked_at = None

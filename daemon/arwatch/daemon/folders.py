@@ -180,7 +180,7 @@ class Folders:
             self._look(folder)
         try:
             while time.monotonic() < until and (item := self._next_news()) is not None:
-                if not self._is_of_folders(item, report):
+                if self._is_looked_at(item) and not self._is_of_folders(item, report):
                     yield item
         except EOFError:
             report.log("watch.failed", reason="the process that looks at the folders ended; it is replaced")
@@ -190,6 +190,13 @@ class Folders:
         if self._early:
             return self._early.popleft()
         return self._looker.news() if self._looker else None
+
+    def _is_looked_at(self, item: Any) -> bool:
+        """Whether news are of a folder of the settings in force: some were on their way when it was left."""
+        if (folder := getattr(item, "folder", None)) is not None:
+            return folder in self._watched or folder in self._outputs
+        path = getattr(item, "path", None)
+        return path is None or any(path.is_relative_to(folder) for folder in self._watched)
 
     def _is_of_folders(self, item: Any, report: Report) -> bool:
         """Take up what concerns folders; gives whether it did."""
@@ -216,9 +223,8 @@ class Folders:
                     self._order(Ask(folder, "observe_anew"))
             case news.Broke(folder=folder, evidence=evidence):
                 report.log("watch.failed", folder=str(folder), reason=evidence)
-                if folder in {*self._watched, *self._outputs}:
-                    self._trouble.returning.add(folder)
-                    self._restarts.ended(folder)
+                self._trouble.returning.add(folder)
+                self._restarts.ended(folder)
             case _:
                 return False
         return True

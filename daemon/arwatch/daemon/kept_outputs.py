@@ -43,6 +43,10 @@ class KeptOutputs:
         """Take note that it is being found out whether a frame has its output."""
         self._asked.add(frame)
 
+    def is_asked(self, frame: Path) -> bool:
+        """Whether the answer is not here (yet); where the ledger failed in that moment, it was lost."""
+        return frame in self._asked
+
     def answered(self, frame: Path, *, kept: bool) -> None:
         """Take note of the answer."""
         self._asked.discard(frame)

@@ -175,6 +175,10 @@ class _Looking:
                     getattr(thread, what)(*arguments, **dict(options))
 
     def _begin(self, thread: FolderThread) -> None:
+        before = self._threads.get(thread.path)
+        if before is not None and before.is_alive():  # told as broken by an order that it could not be given
+            before.stop()
+            self._leaving[thread.path] = before
         self._threads[thread.path] = thread
         # the lease that a new thread takes would be given back by the one of before, which is the same daemon
         thread.start_after(self._leaving.pop(thread.path, None))

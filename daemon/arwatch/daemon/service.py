@@ -280,7 +280,7 @@ class Service:
         if isinstance(error, DamagedLedgerError):
             folder = self._arrivals.ledger.path.parent  # not that of settings that were changed since
             self._arrivals.ledger.close()
-            self._arrivals.ledger = begin_anew(folder, self._folders.paths, error, self._report.log)
+            self._arrivals.use(begin_anew(folder, self._folders.paths, error, self._report.log))
             self._scheduler.use(self._arrivals.ledger)
         elif is_passing(error):  # full disk, I/O error, locked
             now = time.monotonic()

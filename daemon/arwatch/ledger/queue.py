@@ -184,7 +184,9 @@ def _below(roots: Sequence[Path]) -> tuple[str, list[bytes]]:
     """Give the condition for a path to lie below one of these folders, and its values."""
     keys = [key_of(root).removesuffix(b"/") for root in roots]
     # "0" follows "/" in ASCII: what lies between the two is below the folder
-    return " OR ".join("(path > ? AND path < ?)" for _ in keys) or "0", [k + end for k in keys for end in (b"/", b"0")]
+    ends = [key + end for key in keys for end in (b"/", b"0")]
+    # of no folders: no path is before the empty one; a condition that is false by itself SQLite refuses with an index
+    return " OR ".join("(path > ? AND path < ?)" for _ in keys) or "path < x''", ends
 
 
 def encodable(text: str | None) -> str | None:
