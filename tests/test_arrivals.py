@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from arwatch.daemon.arrivals import ALL, LIVE_S, Arrivals, Wanted
+from arwatch.daemon.arrivals import LIVE_S, Arrivals
+from arwatch.daemon.first_scan import ALL, Backlog
 from arwatch.daemon.report import Report
 from arwatch.daemon.settle import Gone, Refused, Waiting
 from arwatch.errors import DamagedError, FailureCode, IncompleteError
@@ -42,14 +43,14 @@ class TestFolders:
 
 
 class Bench:
-    def __init__(self, settings=None, wanted=ALL, ledger=None):
+    def __init__(self, settings=None, backlog=ALL, ledger=None):
         self.told = []
         self.folders = TestFolders()
         self.ledger = ledger or Ledger(None, [NIGHT])
         self.given = {}
         report = Report(lambda event, **facts: self.told.append((event, facts)))
         self.arrivals = Arrivals(
-            settings or Settings(), self.folders, self.ledger, self.given.get, report, wanted=wanted
+            settings or Settings(), self.folders, self.ledger, self.given.get, report, backlog=backlog
         )
 
     def events(self):
@@ -269,19 +270,19 @@ def test_a_frame_that_vanishes_while_it_is_to_be_tried_again_is_expected_no_more
 
 
 @pytest.mark.parametrize(
-    ("path", "wanted", "state"),
+    ("path", "backlog", "state"),
     [
         (FRAME, ALL, "gone"),
-        (FRAME, Wanted(new_only=True), "asked"),
+        (FRAME, Backlog(new_only=True), "asked"),
         (NIGHT / "below" / "a.ARW", ALL, "asked"),
         (NIGHT / "of another pattern.raw", ALL, "asked"),
     ],
     ids=["absent", "perhaps left alone", "in a folder that was not searched", "not looked for"],
 )
-def test_what_was_to_be_tried_again_but_is_not_there_at_the_start(path, wanted, state):
-    before = Bench(wanted=wanted)
+def test_what_was_to_be_tried_again_but_is_not_there_at_the_start(path, backlog, state):
+    before = Bench(backlog=backlog)
     before.ledger.ask_again(path)
-    now = Bench(wanted=wanted, ledger=before.ledger)
+    now = Bench(backlog=backlog, ledger=before.ledger)
     now.arrivals.scanned(NIGHT, time.monotonic())
     assert now.ledger.get(path).state == state
 
@@ -388,7 +389,7 @@ def test_of_an_empty_folder_there_is_nothing_to_tell():
 
 
 def test_frames_that_were_there_before_can_be_left_alone():
-    bench = Bench(wanted=Wanted(new_only=True))
+    bench = Bench(backlog=Backlog(new_only=True))
     bench.arrivals.sighted(FRAME, LOOK, careful=True)
     bench.arrivals.scanned(NIGHT, time.monotonic())
     assert [(event, facts["left_alone"]) for event, facts in bench.told] == [("watch.scanned", 1)]
@@ -401,13 +402,13 @@ def test_frames_that_were_there_before_can_be_left_alone():
 
 
 def test_a_frame_that_comes_during_the_first_scan_is_new():
-    bench = Bench(wanted=Wanted(new_only=True))
+    bench = Bench(backlog=Backlog(new_only=True))
     bench.arrivals.sighted(FRAME, Look(10, time.time_ns()), careful=True)
     assert bench.events() == ["frame.seen"]
 
 
 def test_older_frames_can_be_left_alone():
-    bench = Bench(wanted=Wanted(since_ns=100))
+    bench = Bench(backlog=Backlog(since_ns=100))
     bench.arrivals.sighted(FRAME, Look(10, 99), careful=True)
     bench.arrivals.sighted(NIGHT / "b.ARW", Look(10, 100), careful=True)
     bench.arrivals.scanned(NIGHT, time.monotonic())
@@ -421,7 +422,7 @@ def test_older_frames_can_be_left_alone():
 
 
 def test_an_output_that_is_gone_is_not_made_again_for_a_frame_to_leave_alone():
-    bench = Bench(wanted=Wanted(since_ns=100))
+    bench = Bench(backlog=Backlog(since_ns=100))
     bench.written()
     bench.arrivals.output_found(FRAME, LOOK, None)
     assert bench.events() == []

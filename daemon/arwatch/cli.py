@@ -99,7 +99,7 @@ def _run(
     new_only: bool,
 ) -> tuple[Service, int]:
     _load_ahead()
-    from arwatch.daemon.arrivals import Wanted
+    from arwatch.daemon.first_scan import Backlog
     from arwatch.daemon.service import Service
     from arwatch.settings import find, load
     from arwatch.telling.log import Log
@@ -119,8 +119,8 @@ def _run(
         return settings
 
     settings = read()
-    wanted = Wanted(since_ns=int(since * 1e9) if since else 0, new_only=new_only)
-    service = Service(settings, read, Log(settings.log), signals, source=path, wanted=wanted)
+    backlog = Backlog(since_ns=int(since * 1e9) if since else 0, new_only=new_only)
+    service = Service(settings, read, Log(settings.log), signals, source=path, backlog=backlog)
     return service, service.run()
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from arwatch.daemon import news
 from arwatch.daemon.lease import LeaseError
-from arwatch.daemon.looker import STATE_S, Ask, Leave, LookAt, Looker, Order
+from arwatch.daemon.looker import Ask, Leave, LookAt, Looker, Order
 from arwatch.daemon.restarts import Restarts
 from arwatch.daemon.trouble import Trouble
 from arwatch.output.naming import output_root, root_of
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from arwatch.model.job import Look
     from arwatch.settings import Settings
 
-STALLED_S = 10.0
-"""A file system that has not answered for so long is told as stalled."""
 BEGIN_S = 3.0
 """How long the start waits for the folders' first word."""
 HELD_S = 0.5
@@ -203,7 +201,8 @@ class Folders:
         match item:
             case news.State():
                 self._states[item.folder] = item
-                self._note_silence(item, report)
+                if self._trouble.silent(item.folder, item.silent_s, report):
+                    self._look_carefully(item.folder)
             case news.Unwatched():
                 report.log("watch.subfolders", **item.facts())
             case news.Present(folder=folder, how=how):
@@ -241,24 +240,7 @@ class Folders:
     def _writable(self, folder: Path, why_not: str | None, report: Report) -> None:
         if folder in self._watched and output_root(self._settings.output, folder) != folder:
             return  # nothing is written there
-        if why_not is not None:
-            self._trouble.unwritable.add(folder)
-            report.log("output.blocked", folder=str(folder), reason=f"{why_not}; frames wait until then")
-        elif folder in self._trouble.unwritable:
-            self._trouble.unwritable.discard(folder)
-            report.log("output.resumed", folder=str(folder))
-            self._look_carefully(folder)
-
-    def _note_silence(self, state: news.State, report: Report) -> None:
-        """Tell once of a file system that does not answer, and once that it does again."""
-        folder = state.folder
-        if state.silent_s >= STALLED_S and folder not in self._trouble.stalled:
-            self._trouble.stalled.add(folder)
-            reason = "its file system does not answer; its frames wait, all others go on"
-            report.log("watch.stalled", folder=str(folder), reason=reason)
-        elif state.silent_s < STATE_S and folder in self._trouble.stalled:
-            self._trouble.stalled.discard(folder)
-            report.log("watch.returned", folder=str(folder))
+        if self._trouble.writable(folder, why_not, report):
             self._look_carefully(folder)
 
     def _look_carefully(self, folder: Path) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from arwatch import __version__
 from arwatch.daemon import lease, reloading
-from arwatch.daemon.arrivals import ALL, Arrivals, Wanted
+from arwatch.daemon.arrivals import Arrivals
+from arwatch.daemon.first_scan import ALL, Backlog
 from arwatch.daemon.folders import Folders
 from arwatch.daemon.heartbeat import SPARE_S, TELL_S, Heartbeat, status
 from arwatch.daemon.ledger_start import begin_anew, counts_since, open_ledger
@@ -61,7 +62,7 @@ class Service:
         What asks the daemon to end or to read its settings again; noted since before `settings` were read.
     source : Path or None
         The settings' file; None: they are the defaults.
-    wanted : Wanted
+    backlog : Backlog
         Which of the frames that are there already are left alone.
     """
 
@@ -73,11 +74,11 @@ class Service:
         signals: Signals,
         *,
         source: Path | None = None,
-        wanted: Wanted = ALL,
+        backlog: Backlog = ALL,
     ) -> None:
         self._settings = settings
         self._source = str(source) if source else "none, defaults"
-        self._wanted = wanted
+        self._wanted = backlog
         self._state_in_use = settings.state
         self._reread = reread
         self._signals = signals
@@ -206,7 +207,7 @@ class Service:
         )
         opened.callback(self._scheduler.close)
         self._arrivals = Arrivals(
-            self._settings, self._folders, ledger, self._scheduler.given, self._report, wanted=self._wanted
+            self._settings, self._folders, ledger, self._scheduler.given, self._report, backlog=self._wanted
         )
 
     def _stop(self) -> None:
