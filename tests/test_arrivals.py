@@ -34,6 +34,9 @@ class TestFolders:
     def __init__(self):
         self.asked = []
 
+    def looks_at(self, path):
+        return path.is_relative_to(NIGHT)
+
     def __getattr__(self, name):
         return lambda *args: self.asked.append((name, *args))
 
@@ -171,6 +174,22 @@ def test_what_becomes_of_an_output_that_was_looked_for(digest, output, *, again,
     if kept:
         ((_, facts),) = bench.told
         assert (facts["frames"], facts["reason"].endswith(f"arwatch process {NIGHT}")) == (1, True)
+
+
+def test_an_output_in_a_folder_that_nobody_looks_at_is_not_waited_for():
+    """[output] folder was another one before, or the record is damaged: what is kept elsewhere is told all the same."""
+    bench = Bench()
+    bench.written(OTHER)
+    other = NIGHT / "b.ARW"
+    bench.ledger.saw(other, live=False)
+    bench.ledger.settled(other, LOOK)
+    bench.ledger.started(other, Path("/nowhere/before/b.fits"), OTHER)
+    bench.ledger.written(other, 99, Figures())
+    for frame in (FRAME, other):
+        bench.arrivals.sighted(frame, LOOK, careful=True)
+    bench.arrivals.scanned(NIGHT, time.monotonic())
+    bench.arrivals.output_found(FRAME, LOOK, Look(99, 0))
+    assert bench.events() == ["outputs.kept"]
 
 
 def test_another_ledger_hears_of_what_settles():

@@ -48,3 +48,8 @@ def test_what_is_no_time_is_none(typed):
 )
 def test_lines_are_broken_between_words_but_not_what_is_to_be_typed(line, lines):
     assert broken(line, 24) == lines
+
+
+def test_further_lines_stand_below_the_text_of_a_table():
+    told = broken("ok   disk    there is much room", 24, indent=13)
+    assert told == ["ok   disk    there is", "             much room"]

@@ -4,7 +4,8 @@
     python tests/bench/ledger_fuzz.py [--seed 0] --only N [--keep FOLDER]
 
 A ledger that has frames of every fate is made by the daemon itself, which is killed in the end. For each corruption it
-is copied, with or without the files that SQLite keeps beside it, and damaged. Then the daemon lives twice: a crash loop
+is copied, with or without the files that SQLite keeps beside it, and damaged; of some the daemon is made to believe
+that they are too large to be looked through at a start. Then the daemon lives twice: a crash loop
 shows at its second start. Each life ends by SIGTERM when its queue is empty.
 
     set aside   the damage was told: by ledger.set_aside or ledger.created
@@ -41,6 +42,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from arwatch.errors import ArwatchError
+from arwatch.ledger import database
 from arwatch.ledger.history import History
 from arwatch.ledger.store import Ledger
 from arwatch.platform import paths
@@ -50,12 +52,19 @@ from ledger_night import SOUND, UNSOUND, Night
 
 FINE = ("set aside", "repaired", "advised", "harmless")
 BAD = ("loops", "lost", "false")
+LARGE_SHARE = 0.5
+"""Of the ledgers that were closed, so many count as large: then the daemon looks for damage in the queue only."""
+SMALL = database._SMALL
 TROUBLE = {"service.failed", "watch.failed", "worker.lost", "ledger.failed"}
 """Events that no damage may cause."""
 
 
-def judge(night, lives):
-    """Give what is not as it must be: loops, what was lost, false claims; each a list of words."""
+def judge(night, lives, *, large):
+    """Give what is not as it must be: loops, what was lost, false claims; each a list of words.
+
+    Nobody looks for damage everywhere in a `large` ledger: readers may be refused, and a record of long ago may name
+    a frame that there never was.
+    """
     events = [event for life in lives for event in life.events]
     loops = [f"life {number} ended with {life.code}" for number, life in enumerate(lives, 1) if life.code != 0]
     loops += [line for life in lives for line in life.noise]
@@ -74,10 +83,14 @@ def judge(night, lives):
             for path in records:
                 history.attempts(path)
     except ArwatchError as error:
-        false.append(f"nobody can read it: {error}")
+        if large:
+            failed |= {str(night.path(name)) for name in UNSOUND}  # as far as anybody knows
+        else:
+            false.append(f"nobody can read it: {error}")
     else:
         failed |= {str(path) for path, record in records.items() if record.state == "failed"}
-        claims += [(str(r.path), str(r.output)) for r in records.values() if r.state in {"written", "skipped"}]
+        done = [record for record in records.values() if record.state in {"written", "skipped"} and not large]
+        claims += [(str(record.path), str(record.output)) for record in done]
         false += [f"{entry.path.name} waits for ever" for entry in waits]
     lost += [f"{name} has no failure" for name in UNSOUND if str(night.path(name)) not in failed]
     true = {(str(night.path(name)), str(night.output(name))) for name in (*good, "gone")}
@@ -89,17 +102,21 @@ def corrupt(night, seed, number, keep=None):
     """Give the kind of damage of a corruption, its outcome, and what is to be told of it."""
     chance = random.Random(f"{seed} {number}")
     kind = chance.choice(list(KINDS))
-    told = []
+    told, large = [], False
 
     def prepare():
+        nonlocal large
         how = {"closed": chance.random() < 0.5, "shm": chance.random() < 0.7}
         night.lay(**how)
-        told.append(f"{number}: {kind}: {KINDS[kind](night.state, chance)}, {how}")
+        done = KINDS[kind](night.state, chance)
+        large = how["closed"] and chance.random() < LARGE_SHARE
+        database._SMALL = -1 if large else SMALL
+        told.append(f"{number}: {kind}: {done}, {how | {'large': large}}")
         if keep:
             shutil.copytree(night.state, keep, dirs_exist_ok=True)
 
     lives = night.lives(prepare)
-    problems = judge(night, lives)
+    problems = judge(night, lives, large=large)
     night.restore()
     names = {event["event"] for life in lives for event in life.events}
     told += [f"    {line:.300}" for found in problems for line in found]

@@ -252,6 +252,7 @@ def main() -> int:
         print(f"left out: power cuts; {lacking}")
         return 0
     keep_orphans()
+    disk_image.keep_mounts_apart()
     with tempfile.TemporaryDirectory(prefix="arwatch-cuts-") as home, ExitStack() as opened:
         cuts = Cuts(Path(home), options.seed, options.keep)
         cuts.begin(opened)

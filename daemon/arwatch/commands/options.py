@@ -87,11 +87,21 @@ def say(text: str) -> None:
     click.echo("\n".join(lines), err=True)
 
 
-def broken(line: str, width: int) -> list[str]:
-    """Break a line between words; a path, and what is to be typed, stay in one piece to be copied."""
+def broken(line: str, width: int, indent: int | None = None) -> list[str]:
+    """Break a line between words; a path, and what is to be typed, stay in one piece to be copied.
+
+    Parameters
+    ----------
+    line
+        Without line breaks.
+    width
+        Columns.
+    indent
+        Of the second and further lines; None: two columns more than the line itself.
+    """
     whole = re.sub(r"`[^`]*`|\b(?:sudo|mkdir|chmod) [^`,;]*", lambda found: found[0].replace(" ", "\0"), line)
-    indent = " " * (len(line) - len(line.lstrip()) + 2)
-    parts = textwrap.wrap(whole, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    indent = len(line) - len(line.lstrip()) + 2 if indent is None else indent
+    parts = textwrap.wrap(whole, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
     return [part.replace("\0", " ") for part in parts] or [line]
 
 

@@ -300,10 +300,12 @@ class Arrivals:
             return False
         if entry.state == "failed" and not entry.final:
             return not careful  # a disk or share that was away may be back
-        if entry.has_output and entry.output is None:
+        if not entry.has_output:
+            return True
+        if entry.output is None:
             return False  # a damaged record: a worker looks for the output
-        if entry.has_output and entry.output is not None and (careful or self._is_to_be_asked(entry)):
-            # outputs may be moved away while we run; at a start they must be there
+        # outputs may be moved away while we run; at a start they must be there
+        if (careful or self._is_to_be_asked(entry)) and self._folders.looks_at(entry.output):
             self.kept.asked(entry.path)
             self._folders.look_for_output(entry.path, found, entry.output)
         return True

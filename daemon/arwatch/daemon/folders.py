@@ -150,6 +150,10 @@ class Folders:
         """Remove what a killed worker left of unfinished outputs in a folder below `root`."""
         self._order(Ask(self._folder_of(folder), "clear_away", (folder, root)))
 
+    def looks_at(self, path: Path) -> bool:
+        """Whether a file lies in or below one of the folders, so that something can be found out about it."""
+        return self._place_of(path) in {*self._watched, *self._outputs}
+
     def look_for_output(self, path: Path, look: Look, output: Path) -> None:
         """Find out whether a frame's output is still there."""
         self._order(Ask(self._folder_of(output), "look_for_output", (path, look, output)))

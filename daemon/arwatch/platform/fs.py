@@ -177,17 +177,17 @@ def count_below_in_steps(folder: Path, wanted: Callable[[str], bool]) -> Iterato
 def mount_point(path: Path) -> Path:
     """Give the folder at which the file system that holds a path is mounted."""
     place = path.resolve()
-    while not is_mounted(place, failing=False):
+    while not is_mounted(place):
         place = place.parent
     return place
 
 
-def is_mounted(place: Path, *, failing: bool = True) -> bool:
-    """Whether a file system is mounted at a folder; `failing`: the answer where the disk gives none."""
-    try:
-        return place.is_mount()
-    except OSError:
-        return failing
+def is_mounted(place: Path) -> bool:
+    """Whether a file system is mounted at a folder; one that answers with errors only (a dead sshfs) counts as none."""
+    for _ in range(_TRIES):
+        with suppress(OSError):
+            return place.is_mount()
+    return False
 
 
 def belongs_on_a_disk_that_is_away(path: Path, table: Path = Path("/etc/fstab")) -> bool:

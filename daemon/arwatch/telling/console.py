@@ -107,7 +107,9 @@ def _facts(event: Event, room: int) -> str:
     """Give facts as people read them, in `room` columns if that can be; the reason is not among them."""
     if event.name == "frame.written":
         return _written(event.facts, room)
-    facts = {name: value for name, value in event.facts.items() if name not in {"reason", "path"} and value is not None}
+    # one line a frame: where its output lies is in JSON and in the journal
+    untold = {"reason", "path"} | ({"output"} if event.name == "frame.skipped" else set())
+    facts = {name: value for name, value in event.facts.items() if name not in untold and value is not None}
     frame, folder = facts.pop("frame", None), facts.pop("folder", None)
     parts = [_value(folder)] if folder is not None else []
     parts += [f"{name}={_value(value)}" for name, value in facts.items()]
