@@ -498,7 +498,7 @@ def test_a_share_that_dies_is_missing_and_its_empty_folder_is_not_taken_for_it(t
         posted.clear()
         disk.die()
         check_soon(thread)
-        assert "mount its disk" in posted.wait(lambda news: isinstance(news, Missing | Broke)).why
+        assert "not mounted" in posted.wait(lambda news: isinstance(news, Missing | Broke)).why
         unmount(share)
         done = threading.Event()
         check_soon(thread)

@@ -152,7 +152,7 @@ class Folders:
 
     def looks_at(self, path: Path) -> bool:
         """Whether a file lies in or below one of the folders, so that something can be found out about it."""
-        return self._place_of(path) in {*self._watched, *self._outputs}
+        return self._folder_of(path) in {*self._watched, *self._outputs}
 
     def look_for_output(self, path: Path, look: Look, output: Path) -> None:
         """Find out whether a frame's output is still there."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LATEST_NS = 2**63 - 1
 """Nanoseconds since 1970 to the year 2262: later times, as broken file systems give, do not fit into the ledger."""
 
+_TRIES = 5
+"""How often a disk that fails now and then is asked whether it is mounted."""
+
 NO_MORE_FILES = "the file system can hold no more files, whatever their size (df -i): remove some"
 
 
