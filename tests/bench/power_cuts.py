@@ -82,7 +82,8 @@ class Cuts:
     def on_disk(self, name: str, before: tuple[str, ...] = ()) -> Lives:
         home = self.home / name
         home.mkdir()
-        return Lives(home, [self.night], self.point / "state", before=before)
+        patient = "[workers]\ntimeout_s = 3600\n"  # the time for which processes are stopped counts, too
+        return Lives(home, [self.night], self.point / "state", settings=patient, before=before)
 
     def work(self, seconds: float) -> None:
         """Bring frames for some seconds."""
