@@ -24,6 +24,8 @@ NOTICED_S = 3.5
 """Within this time a frame's absence is noticed, if all is in order with daemon and folder before and after."""
 OVERDUE_S = 60.0
 """A frame that is not told of for so long holds up no others: its folder may hang, or its line may be lost."""
+MOST_OVERDUE = 10
+"""Times `most_waiting`: with more of these than that, none are brought; a slow machine would never get through."""
 
 
 class Agenda:
@@ -80,7 +82,9 @@ class Camera:
         """Bring as many frames as a folder takes now; gives how many."""
         now = time.monotonic()
         waiting = sum(came > now - OVERDUE_S for came in ground.waiting.values())
-        if ground.is_full or self._done[f"frames in {ground.name}"] >= ground.most:
+        if ground.is_full or len(ground.waiting) > MOST_OVERDUE * ground.most_waiting:
+            return 0
+        if self._done[f"frames in {ground.name}"] >= ground.most:
             return 0
         count = max(0, min(ground.most_waiting - waiting, 10))
         for _ in range(count):

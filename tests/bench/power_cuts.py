@@ -82,7 +82,8 @@ class Cuts:
     def on_disk(self, name: str, before: tuple[str, ...] = ()) -> Lives:
         home = self.home / name
         home.mkdir()
-        return Lives(home, [self.night], self.point / "state", before=before)
+        patient = "[workers]\ntimeout_s = 3600\n"  # the time for which processes are stopped counts, too
+        return Lives(home, [self.night], self.point / "state", settings=patient, before=before)
 
     def work(self, seconds: float) -> None:
         """Bring frames for some seconds."""
@@ -214,6 +215,10 @@ class Cuts:
             found[key] = made
         return found
 
+    def show(self) -> None:
+        rows = [Row(what=what, value=f"{n}", goal="0" if what in FAULTS else "") for what, n in self.numbers.items()]
+        print(table("Power cuts", ("what", "found", "must be"), rows), flush=True)
+
     def faults(self) -> int:
         return sum(self.numbers[what] for what in FAULTS)
 
@@ -255,6 +260,7 @@ def main() -> int:
     disk_image.keep_mounts_apart()
     with tempfile.TemporaryDirectory(prefix="arwatch-cuts-") as home, ExitStack() as opened:
         cuts = Cuts(Path(home), options.seed, options.keep)
+        opened.callback(cuts.show)  # also where somebody ends it early
         cuts.begin(opened)
         for _ in range(5 if options.quick else options.cuts):
             cuts.work(cuts.chance.uniform(*PAUSE_S))
@@ -264,8 +270,6 @@ def main() -> int:
         list(cuts.lives.news())
         for line in [*cuts.lives.noise, *cuts.lives.mistakes]:
             cuts.fault("mistakes told in the log", line)
-    rows = [Row(what=what, value=f"{cuts.numbers[what]}", goal="0" if what in FAULTS else "") for what in cuts.numbers]
-    print(table("Power cuts", ("what", "found", "must be"), rows))
     return int(cuts.faults() > 0)
 
 
