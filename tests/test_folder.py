@@ -365,9 +365,12 @@ while not os.path.exists({str(folder / lease.NAME)!r}):
     time.sleep(0.01)
 """
     child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert "permission denied" in child.stdout.readline()
-    folder.chmod(0o777)
-    child.communicate("\n", timeout=PATIENCE_S)
+    try:
+        assert "permission denied" in child.stdout.readline()
+        folder.chmod(0o777)
+        child.communicate("\n", timeout=PATIENCE_S)
+    finally:
+        child.kill()
     assert child.returncode == 0
 
 
