@@ -217,6 +217,14 @@ def test_the_reason_says_what_to_do(read: Read, data: bytes, error: type[FrameEr
     assert caught.type is error
 
 
+def test_the_copy_in_memory_is_the_file_from_its_first_byte_on(tmp_path: Path) -> None:
+    """The digest by which frames are told apart is that of what `read` gives."""
+    path = tmp_path / "a.ARW"
+    path.write_bytes(FORMS["uncompressed"])
+    with formats.load(path) as file:
+        assert file.read() == path.read_bytes()
+
+
 def test_a_missing_file_is_the_caller_s(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         formats.read(tmp_path / "gone.ARW")

@@ -53,8 +53,14 @@ def test_patterns_that_match_nothing(tmp_path: Path, night: Path) -> None:
 
 def test_frames_in_subfolders(tmp_path: Path, night: Path) -> None:
     told = found(tmp_path, watch=watching(night.parent))
-    assert told["subfolders"] == f"1 frame in 1 subfolder of {night.parent} are not watched: [watch] recursive = true"
+    assert told["subfolders"] == f"not watched: 1 frame in 1 subfolder of {night.parent}; [watch] recursive = true"
     assert "subfolders" not in found(tmp_path, watch=watching(night.parent, recursive=True))
+
+
+def test_a_path_that_means_something_else_for_a_service(tmp_path: Path) -> None:
+    told = found(tmp_path, watch=watching(Path("captures")))
+    assert told["path"].startswith("captures depends on the folder that arwatch is started in")
+    assert "disk" not in told, "of a disk that is away nothing is known"
 
 
 def test_folders_that_are_not_there(tmp_path: Path) -> None:

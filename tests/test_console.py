@@ -129,6 +129,13 @@ def test_events_as_lines(name, facts, expected):
     assert lines(name, **facts) == expected
 
 
+def test_a_skipped_frame_is_one_line():
+    output = "/srv/captures/2026-11-21/DSC00001.bkg_subtracted.fits"
+    assert lines("frame.skipped", frame="DSC00001.ARW", output=output, reason="the output is up to date") == [
+        "21:14:08 frame.skipped   DSC00001.ARW · the output is up to date"
+    ]
+
+
 def test_the_date_is_told_when_it_changes():
     renderer = Renderer(colour=False)
     night = [event("frame.skipped", after_s, frame="a.ARW") for after_s in (0, 60, 4 * 3600)]

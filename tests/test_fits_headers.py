@@ -5,6 +5,7 @@ import tempfile
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from astropy.io import fits
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from arwatch import formats
+from arwatch.model.figures import MEANINGS, Figures
 from arwatch.model.frame import Exposure
 from arwatch.model.job import Source
 from arwatch.model.times import start_of
@@ -104,6 +106,33 @@ def test_the_image_header_says_what_was_done(tmp_path: Path) -> None:
     }
     assert {key: header[key] for key in expected} == expected
     assert "in boxes of 35 x 35 pixels" in str(header["HISTORY"])
+
+
+def test_every_figure_with_a_card_comes_back_from_the_header(tmp_path: Path) -> None:
+    """A lost ledger is rebuilt from the headers; a figure that EXIF gives, too, has one card all the same."""
+    kinds, examples = get_type_hints(Figures), {float: 1.5, int: 3, str: "a word"}
+    figures = Figures(
+        **{
+            name: next(value for kind, value in examples.items() if kind in kinds[name].__args__)
+            for name, meaning in MEANINGS.items()
+            if meaning.card
+        }
+    )
+    made = tiny(Exposure(exposure_s=figures.exposure_s, iso=figures.iso))
+    path, left = tmp_path / "a.fits", made.subtraction
+    fitsfile.write(path, made.frame, left, left.mosaic, origin=ORIGIN, figures=figures, settings=settings_for(Output()))
+    found = fitsfile.provenance(path)
+    assert found is not None
+    assert found.figures == figures
+    with fits.open(path) as hdus:
+        for hdu in hdus:
+            keywords = [keyword for keyword in hdu.header if keyword != "HISTORY"]
+            assert len(set(keywords)) == len(keywords)
+
+
+def test_what_exif_says_wrongly_does_not_come_in_as_a_figure(tmp_path: Path) -> None:
+    for header in headers(tmp_path, Exposure(exposure_s=-1.0)):
+        assert "EXPTIME" not in header
 
 
 def test_settings_add_what_no_camera_knows(tmp_path: Path) -> None:

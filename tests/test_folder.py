@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import contextmanager
@@ -18,15 +19,17 @@ import pytest
 from watchdog.observers.api import EventEmitter
 
 from arwatch.daemon import lease
-from arwatch.daemon.folder import Scanned, Sighted, Unwatched, WatchedFolder
-from arwatch.daemon.place import Broke, Missing, OutputFound, Place, Present
+from arwatch.daemon.folder import WatchedFolder
+from arwatch.daemon.folder_thread import FolderThread
+from arwatch.daemon.news import Broke, Missing, OutputFound, Present, Scanned, Sighted, Unwatched, Vanished
 from arwatch.daemon.settle import Waiting
 from arwatch.daemon.watch import trouble
 from arwatch.model.job import Look, Source
 from arwatch.platform import fs
-from arwatch.platform.fs import belongs_on_a_disk_that_is_away, file_system, look, mount_point, scan
+from arwatch.platform.fs import belongs_on_a_disk_that_is_away, file_system, is_absent, look, mount_point, scan
 from arwatch.settings import Watch
 from arwatch.simulate import Scene, arw_bytes, render
+from faults.failing_fs import SOUND, Faults, failing_folder, needs_fuse, unmount
 
 PATIENCE_S = 60.0
 SUFFIX = ".bkg_subtracted.fits"
@@ -67,14 +70,14 @@ class Posted:
 
 
 @contextmanager
-def running(place):
-    place.start()
+def running(thread):
+    thread.start()
     try:
-        yield place
+        yield thread
     finally:
-        place.stop()
-        place.join(PATIENCE_S)
-        assert not place.is_alive()
+        thread.stop()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
 
 
 def folder_thread(folder, posted, **settings):
@@ -88,7 +91,7 @@ def watched(request, tmp_path):
     folder.mkdir()
     with running(folder_thread(folder, posted, observer=request.param)) as thread:
         assert posted.wait(Present) == Present(folder, request.param)
-        assert posted.wait(Scanned) == Scanned(folder, careful=True)
+        assert posted.wait(Scanned) == Scanned(folder, careful=True, began=0.0)
         yield folder, thread, posted
 
 
@@ -120,6 +123,24 @@ def test_a_new_folder_is_scanned(watched):
     (folder / "card").mkdir()
     (folder / "card" / "a.ARW").write_bytes(b"x")
     posted.sighted(folder / "card" / "a.ARW")
+
+
+@needs_fuse
+def test_what_goes_after_the_disk_failed_is_told(tmp_path):
+    backing, folder, posted = tmp_path / "backing", tmp_path / "night", Posted()
+    for place in (backing, folder):
+        place.mkdir()
+    (backing / "a.ARW").write_bytes(b"x")
+    with failing_folder(backing, folder) as disk, running(folder_thread(folder, posted)) as thread:
+        posted.sighted(folder / "a.ARW")
+        posted.wait(Scanned)
+        disk.set(Faults(fail={"opendir": 1.0}))
+        thread.scan_soon()
+        posted.wait(Scanned, count=2)
+        disk.set(SOUND)
+        (backing / "a.ARW").unlink()  # as another machine does it: no event tells
+        thread.scan_soon()
+        assert posted.wait(Vanished) == Vanished(folder / "a.ARW")
 
 
 def test_a_frame_settles_in_the_folder_s_own_thread(watched):
@@ -209,7 +230,7 @@ def test_an_observation_in_doubt_is_replaced(watched):
     folder, thread, posted = watched
     before = thread._observation
     thread.observe_anew()
-    posted.wait(lambda news: news == Scanned(folder, careful=False))
+    posted.wait(lambda news: news == Scanned(folder, careful=False, began=0.0))
     assert thread._observation is not before
     (folder / "a.ARW").write_bytes(b"x")
     posted.sighted(folder / "a.ARW")
@@ -220,7 +241,7 @@ def test_an_observer_that_cannot_be_stopped_is_replaced_all_the_same(watched, mo
     with monkeypatch.context() as patched:
         patched.setattr(EventEmitter, "stop", lambda _: {}.pop("a folder that watchdog does not know"))
         thread.observe_anew()
-        posted.wait(lambda news: news == Scanned(folder, careful=False))
+        posted.wait(lambda news: news == Scanned(folder, careful=False, began=0.0))
     (folder / "a.ARW").write_bytes(b"x")
     posted.sighted(folder / "a.ARW")
 
@@ -257,8 +278,8 @@ def test_links_to_folders_are_not_followed(watched):
 
 def test_a_mistake_in_the_thread_is_told_with_its_evidence(tmp_path):
     posted = Posted()
-    with running(Place(tmp_path, posted)) as place:
-        place.do(lambda: {}["nothing"])
+    with running(FolderThread(tmp_path, posted)) as thread:
+        thread.do(lambda: {}["nothing"])
         assert "KeyError: 'nothing'" in posted.wait(Broke).evidence
 
 
@@ -270,42 +291,49 @@ def test_how_long_a_file_system_is_silent_is_known(tmp_path):
         asked.set()
         assert answer.wait(PATIENCE_S)
 
-    with running(Place(tmp_path, posted)) as place:
+    with running(FolderThread(tmp_path, posted)) as thread:
         posted.wait(Present)
-        place.do(hang)
+        thread.do(hang)
         assert asked.wait(PATIENCE_S)
-        first = place.silent_s()
-        assert place.silent_s() > first
+        first = thread.silent_s()
+        assert thread.silent_s() > first
         answer.set()
         done = threading.Event()
-        place.do(done.set)
+        thread.do(done.set)
         assert done.wait(PATIENCE_S)
 
 
 def test_outputs_are_looked_for(tmp_path):
     posted, frame, output = Posted(), tmp_path / "a.ARW", tmp_path / "a.fits"
     output.write_bytes(b"123")
-    with running(Place(tmp_path, posted)) as place:
-        place.look_for_output(frame, Look(1, 1), output)
-        place.look_for_output(frame, Look(2, 2), tmp_path / "none.fits")
+    with running(FolderThread(tmp_path, posted)) as thread:
+        thread.look_for_output(frame, Look(1, 1), output)
+        thread.look_for_output(frame, Look(2, 2), tmp_path / "none.fits")
         first, second = posted.wait(OutputFound, count=2)
     assert first == OutputFound(frame, Look(1, 1), look(output))
     assert second == OutputFound(frame, Look(2, 2), None)
 
 
+@pytest.fixture
+def read_only():
+    """A folder that other accounts may read; pytest's own are closed to them, again at each of its starts."""
+    with tempfile.TemporaryDirectory() as home:
+        Path(home).chmod(0o755)
+        folder = Path(home, "night")
+        folder.mkdir(mode=0o555)
+        yield folder
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="another account can be taken on by root only")
-def test_a_folder_that_may_not_be_written_is_told_and_when_it_may_again(tmp_path):
-    folder = tmp_path / "fits"
-    folder.mkdir(mode=0o555)
-    for above in [tmp_path, *tmp_path.parents][:-2]:
-        above.chmod(above.stat().st_mode | 0o055)
+def test_a_folder_that_may_not_be_written_is_told_and_when_it_may_again(read_only):
+    folder = read_only
     code = f"""
 import os, pathlib, queue
-from arwatch.daemon.place import Place
+from arwatch.daemon.folder_thread import FolderThread
 os.setuid(65534)
 told = queue.Queue()
-place = Place(pathlib.Path({str(folder)!r}), told.put)
-place.start()
+thread = FolderThread(pathlib.Path({str(folder)!r}), told.put)
+thread.start()
 for _ in range(3):
     print(told.get(timeout=60), flush=True)
     if _ == 1: input()
@@ -316,6 +344,34 @@ for _ in range(3):
     folder.chmod(0o777)
     out, _ = child.communicate("\n", timeout=PATIENCE_S)
     assert "why_not=None" in out
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another account can be taken on by root only")
+def test_the_lease_is_taken_when_the_folder_may_be_written(read_only):
+    """It was not for the first minute: `arwatch process` worked against the service, as `status` knew of none."""
+    folder = read_only
+    code = f"""
+import os, pathlib, time
+from arwatch.daemon import folder, lease
+from arwatch.daemon.news import Writable
+from arwatch.settings import Watch
+folder.LEASE_S = 10 * {PATIENCE_S}  # it is not the next renewal that takes it
+os.setuid(65534)
+told = lambda news: isinstance(news, Writable) and print(news.why_not, flush=True)
+watch = Watch(observer="native")
+folder.WatchedFolder(pathlib.Path({str(folder)!r}), watch, ".fits", told, holder=os.getpid()).start()
+input()
+while not os.path.exists({str(folder / lease.NAME)!r}):
+    time.sleep(0.01)
+"""
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert "permission denied" in child.stdout.readline()
+        folder.chmod(0o777)
+        child.communicate("\n", timeout=PATIENCE_S)
+    finally:
+        child.kill()
+    assert child.returncode == 0
 
 
 def test_lost_events_and_dead_observers_are_heard_of():
@@ -389,6 +445,40 @@ def test_a_mount_point_is_found():
     assert mount_point(Path("/")) == Path("/")
 
 
+@needs_fuse
+def test_a_disk_that_fails_is_asked_again_and_one_that_gives_no_answer_is_away(tmp_path):
+    backing, folder = tmp_path / "backing", tmp_path / "disk"
+    for place in (backing, folder):
+        place.mkdir()
+    table = tmp_path / "fstab"
+    table.write_text(f"UUID=1 {folder} ext4\n")
+    with failing_folder(backing, folder) as disk:
+        assert mount_point(folder) == folder
+        assert is_absent(folder / "none")
+        disk.set(Faults(fail={"getattr": 0.5}))
+        answers = [is_absent(folder / "none") for _ in range(50)]  # the disk may fail at the file or at the folder
+        assert set(answers) == {True, False}
+        disk.set(Faults(fail={"getattr": 1.0}))
+        assert belongs_on_a_disk_that_is_away(folder / "fits", table)
+        assert mount_point(folder) != folder
+
+
+@needs_fuse
+def test_a_disk_that_gives_no_answer_is_missing_until_it_does(tmp_path):
+    backing, folder, posted = tmp_path / "backing", tmp_path / "disk", Posted()
+    for place in (backing, folder):
+        place.mkdir()
+    with failing_folder(backing, folder) as disk, running(FolderThread(folder, posted)) as place:
+        posted.wait(Present)
+        disk.set(Faults(fail={"getattr": 1.0}))
+        check_soon(place)
+        assert "not mounted" in posted.wait(Missing).why
+        disk.set(SOUND)
+        check_soon(place)
+        posted.wait(Present, count=2)
+    assert not [news for news in posted.news if isinstance(news, Broke)]
+
+
 def test_fstab_tells_where_a_disk_belongs(tmp_path):
     table = tmp_path / "fstab"
     table.write_text(
@@ -400,6 +490,26 @@ def test_fstab_tells_where_a_disk_belongs(tmp_path):
     assert not belongs_on_a_disk_that_is_away(tmp_path, tmp_path / "none")
 
 
+@needs_fuse
+def test_a_share_that_dies_is_missing_and_its_empty_folder_is_not_taken_for_it(tmp_path):
+    """As sshfs does: first all answers are errors, then there is the folder that it was mounted on."""
+    share, backing, posted = tmp_path / "share", tmp_path / "backing", Posted()
+    share.mkdir()
+    backing.mkdir()
+    with failing_folder(backing, share) as disk, running(FolderThread(share, posted)) as thread:
+        posted.wait(Present)
+        posted.clear()
+        disk.die()
+        check_soon(thread)
+        assert "not mounted" in posted.wait(lambda news: isinstance(news, Missing | Broke)).why
+        unmount(share)
+        done = threading.Event()
+        check_soon(thread)
+        thread.do(done.set)
+        assert done.wait(PATIENCE_S)
+    assert [news for news in posted.news if not isinstance(news, Missing)] == []
+
+
 def test_frames_in_subfolders_that_nobody_watches_are_told_once(tmp_path):
     for place in ("a/b", "c", ".hidden"):
         (tmp_path / place).mkdir(parents=True)
@@ -408,7 +518,7 @@ def test_frames_in_subfolders_that_nobody_watches_are_told_once(tmp_path):
     posted = Posted()
     with running(folder_thread(tmp_path, posted, recursive=False)) as folder:
         found = posted.wait(Unwatched)
-        assert found.facts()["reason"].startswith("3 frames in 2 subfolders are not watched: --recursive or")
+        assert found.facts()["reason"].startswith("not watched: 3 frames in 2 subfolders; --recursive or")
         folder.scan_soon(careful=True)
         posted.wait(Scanned, 2)
     assert sum(isinstance(news, Unwatched) for news in posted.news) == 1

@@ -131,6 +131,15 @@ def test_the_clock_set_back_does_not_hold_up_a_retry_for_ever(ledger, clock):
     assert ledger.next_retry_s() <= 600.0
 
 
+def test_of_no_folders_nothing_waits(ledger):
+    """All of them are away, or are watched no more."""
+    settled(ledger)
+    ledger.put_back(FRAME, delay_s=30.0)
+    assert (ledger.next([]), ledger.next_retry_s([])) == (None, None)
+    ledger.watch([])
+    assert (ledger.next(), ledger.next_retry_s(), ledger.waiting(), ledger.reclaim()) == (None, None, 0, 0)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 @given(st.binary(min_size=1, max_size=255).filter(lambda b: b"/" not in b and b"\0" not in b))
 def test_any_name_comes_back_as_it_was(ledger, name):
@@ -308,7 +317,6 @@ STEPS = {
     "gone": lambda ledger, path: ledger.gone(path),
     "put_back": lambda ledger, path: ledger.put_back(path),
     "ask_again": lambda ledger, path: ledger.ask_again(path),
-    "forget": lambda ledger, path: ledger.forget(path),
     "reclaim": lambda ledger, _: ledger.reclaim(),
 }
 
@@ -327,8 +335,6 @@ class Model:
         last_output = self.ended.get(path, (None,) * 5)[3]
         if name == "reclaim":
             self.queue = dict(self._reclaimed())
-        elif name == "forget":
-            self.queue.pop(path, None)
         elif name == "ask_again":
             self.queue.setdefault(path, ("asked", None, 0, last_output, None))
         elif name == "saw":
@@ -378,6 +384,15 @@ def test_any_steps_leave_what_a_plain_model_has(steps):
     ledger.close()
 
 
+def test_that_a_frame_vanished_is_recorded_whole_or_not_at_all(ledger):
+    """Half of it is a frame that is asked for and that no scan will ever find."""
+    fail(ledger)
+    ledger._db.run("CREATE TRIGGER broken BEFORE INSERT ON history BEGIN SELECT RAISE(ABORT, 'broken'); END")
+    with pytest.raises(sqlite3.IntegrityError):
+        ledger.vanished(FRAME)
+    assert ledger.get(FRAME).state == "failed"
+
+
 # -- damage -------------------------------------------------------------------------------------------------------
 
 DAMAGE = [
@@ -388,7 +403,9 @@ DAMAGE = [
     ("queue", "recipe", "CAST(x'ff' AS TEXT)"),
     ("queue", "size", "-1"),
     ("queue", "output", "'a text'"),
+    ("queue", "output", "CAST('night/DSC00001.fits' AS BLOB)"),
     ("history", "state", "'writen'"),
+    ("history", "output", "x'c3a9'"),
     ("history", "figures", "'{\"red_le'"),
     ("history", "figures", "'[1]'"),
     ("history", "figures", '\'{"red_level": "high"}\''),
@@ -413,6 +430,56 @@ def test_what_no_ledger_wrote_is_damage(ledger, table, column, value):
         ledger.get(FRAME)
 
 
+@pytest.mark.parametrize("number", ["'a text'", "x''", "9223372036854775807"])
+def test_an_attempt_that_cannot_be_counted_on_from_is_damage(ledger, number):
+    """No number follows it. In a large ledger it is not read at the start; a zeroed block makes such rows, too."""
+    fail(ledger)
+    ledger._db.run(f"UPDATE attempts SET number = {number}")
+    fail(ledger)
+    with pytest.raises(DamagedLedgerError):
+        fail(ledger)
+
+
+@pytest.mark.parametrize("path", ["7", "'a text'", "x'ff'"])
+def test_an_owner_that_is_no_path_is_damage(ledger, path):
+    fail(ledger)
+    ledger._db.run(f"UPDATE history SET path = {path}")
+    with pytest.raises(DamagedLedgerError):
+        ledger.owners(OUTPUT)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE history SET reason = CAST(x'ff' AS TEXT) WHERE number = 1",
+        "UPDATE history SET figures = '{' WHERE number = 1",
+        "UPDATE attempts SET ended = 'noon'",
+        "UPDATE attempts SET number = 9223372036854775806 WHERE number = 2",
+        "UPDATE history SET number = 9223372036854775807 WHERE number = 1",
+        "UPDATE queue SET recipe = x'00' WHERE path < x'2f6e69676874'",
+        "UPDATE queue SET not_before = 'noon'",
+    ],
+)
+def test_a_row_that_nobody_could_read_is_found_at_the_start(tmp_path, ledger, change):
+    """The daemon reads none of these for long, or never: readers would be refused until the end of days."""
+    fail(ledger)
+    fail(ledger)
+    settled(ledger, ROOT / "waits.ARW")
+    ledger._db.run("INSERT INTO queue (path, state, seen) VALUES (CAST('/elsewhere' AS BLOB), 'asked', 1.0)")
+    ledger.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as db:
+        assert db.execute(change).rowcount
+    with pytest.raises(DamagedLedgerError):
+        Ledger(tmp_path, [ROOT])
+
+
+def test_a_wait_that_is_no_time_is_damage(ledger):
+    settled(ledger)
+    ledger._db.run("UPDATE queue SET not_before = 'noon'")
+    with pytest.raises(DamagedLedgerError):
+        ledger.next_retry_s()
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -427,6 +494,8 @@ def test_what_no_ledger_wrote_is_damage(ledger, table, column, value):
         "PRAGMA user_version = 16777218",
         "PRAGMA writable_schema = 1; UPDATE sqlite_master SET name = CAST(x'ff' AS TEXT) WHERE name = 'history_paths'",
         "PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = 'CREATE TABLE qu' WHERE name = 'queue'",
+        # as one bit makes it; SQLite itself reads it all the same
+        "PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = CAST(sql AS BLOB) WHERE name = 'queue'",
     ],
 )
 def test_tables_that_are_not_the_ledger_s_are_damage(tmp_path, ledger, change):

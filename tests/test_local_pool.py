@@ -19,11 +19,13 @@ from arwatch.platform.fs import look
 from arwatch.settings import Settings
 from arwatch.simulate import Scene, camera
 from arwatch.work.evidence import KEPT, LARGEST, Evidence
-from arwatch.work.local import LocalPool
+from arwatch.work.local_pool import LocalPool
 from arwatch.work.pool import Done, Lost
 from arwatch.work.worker import Ready
 
 PATIENCE_S = 60.0
+ANSWER_S = 4.0
+"""Instead of a minute; the machine may have other things to do for some seconds."""
 AGAIN = Replace(current=True)
 
 
@@ -59,11 +61,14 @@ def jobs(tmp_path_factory):
 def reports(pool, kind, count=1):
     """Wait for reports of a kind; the others are dropped."""
     found = []
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         found += [report for report in pool.collect() if isinstance(report, kind)]
         if len(found) >= count:
             return found
-        assert wait(pool.handles(), min(PATIENCE_S, pool.sleep() or PATIENCE_S)) or pool.sleep() == 0.0
+        assert time.monotonic() < deadline, found
+        nap = pool.sleep()
+        wait(pool.handles(), PATIENCE_S if nap is None else min(nap, PATIENCE_S))
 
 
 def test_a_signal_without_a_name(make_pool):
@@ -81,14 +86,14 @@ def only_process(pool):
 def test_a_stopped_fork_server_costs_no_waiting_and_is_replaced(make_pool, monkeypatch):
     pool = make_pool()
     reports(pool, Ready)
-    monkeypatch.setattr("arwatch.work.start.ANSWER_S", 1.0)
+    monkeypatch.setattr("arwatch.work.start.ANSWER_S", ANSWER_S)
     os.kill(forkserver._forkserver._forkserver_pid, signal.SIGSTOP)
     os.kill(only_process(pool).pid, signal.SIGKILL)
     began = time.monotonic()
     assert reports(pool, Lost)
     for _ in range(3):
         assert list(pool.collect()) == []
-    assert time.monotonic() - began < 1.0, "the caller waited for the fork server"
+    assert time.monotonic() - began < ANSWER_S, "the caller waited for the fork server"
     (lost,) = reports(pool, Lost)
     assert "did not answer" in lost.reason
     monkeypatch.undo()

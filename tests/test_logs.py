@@ -241,7 +241,7 @@ def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(tmp_path: 
 
 def test_a_time_that_is_none_is_explained(night: Journal) -> None:
     assert night.count
-    with pytest.raises(JournalError, match=r"^Failed to parse timestamp: tomorow"):
+    with pytest.raises(JournalError, match=r"^Failed to parse timestamp: tomorow \(journalctl\): write 21:30"):
         show(Wanted(unit="arwatch", since="tomorow"), follow=True)
 
 

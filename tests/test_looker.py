@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -16,12 +18,11 @@ PATIENCE_S = 60.0
 DAEMON = """
 import os, sys, time
 from pathlib import Path
-from arwatch.daemon.folder import Sighted
-from arwatch.daemon.looker import Ask, Leave, LookAt, Looker, State
-from arwatch.daemon.place import Broke, Missing, Present
+from arwatch.daemon.looker import Ask, Leave, LookAt, Looker
+from arwatch.daemon.news import Broke, Missing, Present, Sighted, State
 from arwatch.settings import Watch
 folder = Path(sys.argv[1])
-kept = open(os.devnull)
+kept = open(sys.executable)
 looker = Looker()
 print(looker.pid, flush=True)
 looker.order(LookAt(folder, Watch(folders=(str(folder),), settle_s=0.0), ".fits"))
@@ -37,6 +38,11 @@ def wait(kind):
 """A program that has the looker: a fork, and therefore not the tests' own process with its threads."""
 
 
+AGAIN = "looker.order(LookAt(folder, Watch(folders=(str(folder),)), '.fits'))"
+BROKEN = (
+    "import psutil; threads = psutil.Process(looker.pid); before = threads.num_threads();"
+    " looker.order(Ask(folder, 'measure', (1,))); wait(Broke)"
+)
 OTHER = "looker.order(LookAt(folder / 'none'))"
 
 
@@ -53,9 +59,14 @@ def run(folder: Path, code: str) -> subprocess.Popen[str]:
         ("print(wait(State).free.bytes > 0, looker.close())", "True True"),
         ("looker.order(Ask(folder, 'measure', (1,))); print('TypeError' in wait(Broke).evidence)", "True"),
         (f"wait(Present); looker.order(Leave(folder)); {OTHER}; print(wait(Missing).folder.name)", "none"),
+        (
+            f"wait(Present); looker.order(Leave(folder)); {AGAIN}; wait(Present); print(sorted(os.listdir(folder)))",
+            "['.arwatch.lock', 'a.ARW']",
+        ),
+        (f"wait(Present); {BROKEN}; {AGAIN}; wait(Present); print(threads.num_threads() - before)", "0"),
         ("os.kill(looker.pid, 9)\ntry:\n    wait(())\nexcept EOFError:\n    print('ended')", "ended"),
     ],
-    ids=["frames", "states", "wrong-order", "leave", "killed"],
+    ids=["frames", "states", "wrong-order", "leave", "anew", "broken", "killed"],
 )
 def test_orders_and_news(tmp_path, code, told):
     (tmp_path / "a.ARW").write_bytes(b"x")
@@ -77,13 +88,23 @@ def test_it_dies_with_the_daemon_and_its_lease_is_the_daemon_s(tmp_path):
     daemon.stdin.close()
 
 
+def held_open(pid: int) -> list[str]:
+    """Give what a process has open; a thread of it may close a folder meanwhile."""
+    links = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            links.append(str(entry.readlink()))
+    return links
+
+
 def test_it_holds_nothing_open_of_the_daemon(tmp_path):
-    daemon = run(
-        tmp_path, "kept = open(sys.argv[0] or os.devnull); wait(Present); print('there', flush=True); time.sleep(600)"
-    )
-    looker = psutil.Process(int(daemon.stdout.readline()))
-    daemon.stdout.readline()
-    links = {str(entry.readlink()) for entry in Path(f"/proc/{looker.pid}/fd").iterdir() if int(entry.name) > 2}
-    assert all(link.startswith(("socket:", "pipe:", "anon_inode:")) for link in links), links
+    daemon = run(tmp_path, "wait(Present); print('there', flush=True); time.sleep(600)")
+    looker = int(daemon.stdout.readline())
+    assert daemon.stdout.readline() == "there\n"
+    kept = os.path.realpath(sys.executable)
+    assert kept in held_open(daemon.pid)
+    links = held_open(looker)
+    assert kept not in links
+    assert sum(link.startswith("socket:") for link in links) == 1, "its end of the pipe, and no other of the daemon's"
     daemon.kill()
     daemon.communicate()

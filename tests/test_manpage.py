@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from arwatch import cli
@@ -62,6 +63,16 @@ def test_one_command_installs_completion_and_manual(home, shell, file, monkeypat
     assert ("fpath" in done.output) is (shell == "zsh")
 
 
+@pytest.mark.skipif(shutil.which("manpath") is None, reason="man is not installed")
+def test_what_man_needs_to_find_the_manual_is_told(home, monkeypatch):
+    """Debian's looks into ~/.local/share/man only where PATH has ~/.local/bin."""
+    needed = f"export MANPATH=':{home / 'XDG_DATA_HOME' / 'man'}'\n"
+    assert needed in CliRunner().invoke(cli.main, ["install-completion", "--shell", "bash"]).output
+    monkeypatch.setenv("MANPATH", f":{home / 'XDG_DATA_HOME' / 'man'}")
+    assert "MANPATH" not in CliRunner().invoke(cli.main, ["install-completion", "--shell", "bash"]).output
+    assert subprocess.run(["man", "-w", "arwatch"], capture_output=True, check=False).returncode == 0
+
+
 def test_an_unknown_shell_is_explained(home, monkeypatch):
     monkeypatch.setenv("SHELL", "/bin/csh")
     done = CliRunner().invoke(cli.main, ["install-completion"])
@@ -70,17 +81,49 @@ def test_an_unknown_shell_is_explained(home, monkeypatch):
     assert list(home.iterdir()) == []
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-def test_bash_completes_commands_by_what_was_installed(home):
-    CliRunner().invoke(cli.main, ["install-completion", "--shell", "bash"])
-    script = home / "XDG_DATA_HOME/bash-completion/completions/arwatch"
+def test_for_all_users_they_are_where_each_shell_looks(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    done = CliRunner().invoke(cli.main, ["install-completion", "--dry-run"])
+    files = [line.partition(": ")[2] for line in done.output.splitlines()]
+    assert files[:4] == [
+        "/usr/local/share/bash-completion/completions/arwatch",
+        "/usr/local/share/zsh/site-functions/_arwatch",
+        "/etc/fish/completions/arwatch.fish",
+        "/usr/local/share/man/man1/arwatch.1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("ni", ["night"]), ("st", ["status"]), ("s", ["siril", "speed", "simulate", "status"])]
+)
+def test_pages_and_commands_are_completed_as_topics(typed, meant):
+    complete = ShellComplete(cli.main, {}, "arwatch", "_ARWATCH_COMPLETE")
+    assert [item.value for item in complete.get_completions(["help"], typed)] == meant
+
+
+@pytest.fixture
+def environment(home):
+    """For a shell that finds this arwatch, and what was installed for it."""
     program = home / "bin" / "arwatch"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {shutil.which("python3")} -m arwatch "$@"\n')
     program.chmod(0o755)
-    ask = f'. {script}; COMP_WORDS=(arwatch inst); COMP_CWORD=1; _arwatch_completion arwatch; echo "${{COMPREPLY[@]}}"'
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
-    package = str(Path(cli.__file__).parents[1])
-    environment = os.environ | {"PATH": path, "PYTHONPATH": package}
+    return os.environ | {"PATH": path, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_bash_completes_commands_by_what_was_installed(home, environment):
+    CliRunner().invoke(cli.main, ["install-completion", "--shell", "bash"])
+    script = home / "XDG_DATA_HOME/bash-completion/completions/arwatch"
+    ask = f'. {script}; COMP_WORDS=(arwatch inst); COMP_CWORD=1; _arwatch_completion arwatch; echo "${{COMPREPLY[@]}}"'
     done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True, env=environment)
     assert sorted(done.stdout.split()) == ["install-completion", "install-service"]
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_completes_commands_by_what_was_installed(environment):
+    CliRunner().invoke(cli.main, ["install-completion", "--shell", "fish"])
+    ask = ["fish", "-c", 'complete -C "arwatch inst"']
+    done = subprocess.run(ask, capture_output=True, text=True, check=True, env=environment)
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["install-completion", "install-service"]

@@ -1,7 +1,10 @@
 """The end of a daemon's process: nothing below it is left, in whatever state it is."""
 
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 PARENT = """
 import signal, subprocess, sys, time
@@ -31,3 +34,41 @@ def test_every_process_below_a_daemon_ends_with_it(tmp_path):
     program.write_text(PARENT)
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("1 []\n[]\n", "", 0)
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from multiprocessing import process
+from arwatch.platform import processes
+processes._have_folder_for_sockets()
+print(process.current_process()._config["tempdir"], flush=True)
+sys.stdin.read()
+"""
+
+
+def holder(folder):
+    """Start a process that has its sockets below a folder; gives it, and its folder for them."""
+    environment = os.environ | {"TMPDIR": str(folder)}
+    started = subprocess.Popen(
+        [sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )
+    return started, Path(started.stdout.readline().strip())
+
+
+def test_what_a_killed_process_left_is_removed_at_the_next_start(tmp_path):
+    killed, left = holder(tmp_path)
+    alive, used = holder(tmp_path)
+    (tmp_path / "arwatch-demo-12345678").mkdir()
+    (tmp_path / "arwatch-sockets-link").symlink_to(tmp_path / "arwatch-demo-12345678")
+    (left / "listener-x").touch()
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    for folder in (left, used, tmp_path / "arwatch-demo-12345678"):
+        os.utime(folder, (0, 0))
+    started, new = holder(tmp_path)
+    names = {"arwatch-demo-12345678", "arwatch-sockets-link"}
+    assert {path.name for path in tmp_path.iterdir()} == {used.name, new.name} | names
+    for process in (alive, started):
+        process.communicate("")
+    assert {path.name for path in tmp_path.iterdir()} == names

@@ -43,6 +43,8 @@ def settled(count):
         ([*seen(2), *settled(2), ("frame.written", 1, {"path": "/0", "waiting": 1})], "1 wait"),
         ([*seen(2), *settled(2), ("frame.failed", 1, {"path": "/0"}), ("frame.skipped", 1, {"path": "/1"})], ""),
         ([*seen(1), *settled(1), ("frame.retried", 1, {"path": "/0"})], "1 wait"),
+        ([*seen(4), ("watch.scanned", 0, {"waiting": 4})], "4 arriving"),
+        ([*seen(1), ("watch.scanned", 0, {"waiting": 1}), *settled(1), ("frame.skipped", 1, {"path": "/0"})], ""),
         ([("backlog.progress", 0, {"waiting": 12, "per_minute": 85.0, "left_s": 9})], "12 wait"),
         (
             [("frame.written", number / 2, {"path": f"/{number}", "waiting": 1000 - number}) for number in range(100)],

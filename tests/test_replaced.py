@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from arwatch.daemon.replaced import Replaced
+from arwatch.daemon.replaced import SCANS, Replaced
 
 
 @pytest.fixture
@@ -52,8 +52,30 @@ def test_what_has_gone_is_forgotten(path, tmp_path):
     files.begin_scan()
     path.rename(tmp_path / "b.ARW")
     files.look(tmp_path / "b.ARW")
-    files.end_scan()
+    assert files.missed() == [path]
+    assert files.has_gone(path)
+    assert not files.has_gone(path)
     assert list(files._known) == [str(tmp_path / "b.ARW")]
-    (tmp_path / "b.ARW").unlink()
-    assert files.look(tmp_path / "b.ARW") is None
-    assert not files._known
+
+
+def test_what_a_failing_disk_hides_is_remembered_for_some_scans(tmp_path):
+    folder = tmp_path / "night"
+    folder.mkdir()
+    path = folder / "a.ARW"
+    bring(path, b"first")
+    files = Replaced()
+    files.look(path)
+    folder.rename(tmp_path / "away")
+    for _ in range(SCANS):
+        files.begin_scan()
+        assert files.look(path) is None
+        assert files.missed() == [path]
+        assert not files.has_gone(path)
+    (tmp_path / "away").rename(folder)
+    another(path)
+    files.look(path)
+    assert files.take(path)
+    folder.rename(tmp_path / "away")
+    for _ in range(SCANS + 1):
+        files.begin_scan()
+    assert files.missed() == []

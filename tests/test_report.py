@@ -8,8 +8,8 @@ from arwatch.model.figures import Figures
 from arwatch.model.job import Job, Source
 from arwatch.model.outcome import Written
 from arwatch.settings import Settings
+from arwatch.work.disk import MIB, Free
 from arwatch.work.happenings import Ended, RoomLow
-from arwatch.work.room import MIB, Free
 
 DISK = Path("/night")
 WAIT = "frames are received but wait; make room and work goes on by itself"

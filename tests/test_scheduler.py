@@ -13,10 +13,10 @@ from arwatch.model.job import Look
 from arwatch.model.outcome import Failed, Skipped, Unsettled, Written
 from arwatch.process.stages import recipe
 from arwatch.settings import Disk, Output, Settings, Workers
+from arwatch.work.disk import Free
 from arwatch.work.happenings import Ended, Postponed, Returned, RoomAgain, RoomLow
 from arwatch.work.pool import Done, Lost
 from arwatch.work.retry import Policy
-from arwatch.work.room import Free
 from arwatch.work.scheduler import Scheduler
 
 NIGHT, CARD = Path("/nowhere/night"), Path("/nowhere/card")
@@ -168,6 +168,21 @@ def test_a_command_does_not_wait_for_a_share_to_return():
     assert isinstance(end, Ended)
 
 
+def test_a_retry_that_is_due_lets_nothing_spin():
+    bench = Bench(NIGHT / "a", policy=lambda _: Policy(attempts=2, first_delay_s=5.0, waits=True))
+    bench.turn()
+    bench.end(Failed(code=FailureCode.READ, reason="I/O error"))
+    assert bench.scheduler.sleep() == 5.0
+    bench.now += 6.0
+    assert bench.scheduler.sleep() > 0.0, "whoever does not give it out, as at the end, is not called without a pause"
+    bench.scheduler.close_roots([NIGHT, CARD])
+    assert bench.turn() == []
+    assert bench.scheduler.sleep() is None, "news of its folder wakes the loop"
+    bench.scheduler.close_roots([])
+    bench.turn()
+    assert names(bench.pool.jobs) == ["a"]
+
+
 def test_a_frame_that_changed_is_given_back():
     bench = Bench(NIGHT / "a")
     bench.turn()
@@ -181,6 +196,21 @@ def test_reports_of_workers_are_handed_on():
     lost = Lost("the worker was killed", None)
     bench.pool.reports.append(lost)
     assert bench.turn() == [lost]
+
+
+def test_what_cannot_be_taken_up_now_costs_no_other_report():
+    """The ledger may fail when a lost worker is told; what became of its frame comes next."""
+    bench = Bench(NIGHT / "a")
+    bench.turn()
+    (job,) = bench.pool.jobs
+    bench.pool.reports.append(Lost("the worker was killed", job))
+    bench.pool.end(Failed(code=FailureCode.WORKER_LOST, reason="the worker was killed"))
+    broken_off = bench.scheduler.collect()
+    assert isinstance(next(broken_off), Lost)
+    broken_off.close()
+    (postponed,) = bench.scheduler.collect()
+    assert isinstance(postponed, Postponed)
+    assert bench.scheduler.given(NIGHT / "a") is None
 
 
 def test_too_little_room_is_told_once_and_room_again_too():

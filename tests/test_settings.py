@@ -82,6 +82,18 @@ def test_every_wrong_key_is_named_at_once(tmp_path):
             "[watch]\nfolder = 'x'",
             'did you mean folders, a list: folders = ["x"]? (folder belongs to [output] or [state])',
         ),
+        (
+            "[watch]\nfolder = ['x']",
+            'did you mean folders, a list: folders = ["x"]? (folder belongs to [output] or [state])',
+        ),
+        (
+            "[watch]\nfolders = /x",
+            '1 setting cannot be used:\n  line 2: [watch] folders = "/x": expected a list of texts: folders = ["/x"]',
+        ),
+        (
+            "[background]\nbox_size = big",
+            '1 setting cannot be used:\n  line 2: [background] box_size = "big": expected a whole number',
+        ),
         ("[watch]\nfolders = ['/x', 3]", "line 2: [watch] folders, entry 2, 3: expected a text"),
         ("[watch]\nfolders = ['']", 'entry 1, "": an empty name is no folder'),
         (

@@ -99,7 +99,7 @@ def _run(
     new_only: bool,
 ) -> tuple[Service, int]:
     _load_ahead()
-    from arwatch.daemon.arrivals import Wanted
+    from arwatch.daemon.first_scan import Backlog
     from arwatch.daemon.service import Service
     from arwatch.settings import find, load
     from arwatch.telling.log import Log
@@ -119,8 +119,8 @@ def _run(
         return settings
 
     settings = read()
-    wanted = Wanted(since_ns=int(since * 1e9) if since else 0, new_only=new_only)
-    service = Service(settings, read, Log(settings.log), signals, source=path, wanted=wanted)
+    backlog = Backlog(since_ns=int(since * 1e9) if since else 0, new_only=new_only)
+    service = Service(settings, read, Log(settings.log), signals, source=path, backlog=backlog)
     return service, service.run()
 
 
@@ -163,6 +163,8 @@ def process(paths: Sequence[Path], config: Path | None, output: Path | None, pro
     settings = settings.model_copy(update={"output": settings.output.model_copy(update=given)})
     found = process_frames.find(paths, settings)
     beside.refuse_watched(found, in_file, output)
+    if output is None:
+        beside.refuse_missing_folder(settings)
     replace = Replace(current=how["force"], outdated=not how["keep"], foreign=how["overwrite"])
     failed = process_frames.process(found, settings, replace)
     process_frames.tell_left_out(paths, settings)

@@ -2,6 +2,9 @@
 
 Engine against photutils, known skies, the program against Siril, start, idle cost, latency and memory. Takes about
 8 minutes on a machine that does nothing else; needs 5 GiB of disk, and Siril's siril-cli for the comparison.
+
+What takes longer, or needs root, has commands of its own: soak.py (everything goes wrong while frames come, and each
+output is compared with its frame), power_cuts.py (the disk as a power cut leaves it), fuzz.py (damaged frames).
 """
 
 import argparse

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 import tomllib
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,8 @@ import pytest
 from astropy.io import fits
 
 from arwatch import __version__, formats
+from arwatch.errors import FailureCode
+from arwatch.ledger.store import Ledger
 from arwatch.simulate import Scene, camera, render, write_arw
 from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch, daemon
 
@@ -177,6 +180,7 @@ def test_two_cards_and_one_output_folder(tmp_path):
     """Both hold DSC00001.ARW: the second one's output gets a name of its own. A folder given twice is one folder."""
     config = tmp_path / "a.toml"
     config.write_text(f'[output]\nfolder = "{tmp_path}/out"\n')
+    (tmp_path / "out").mkdir()
     for number, card in enumerate(("A", "B")):
         (tmp_path / card).mkdir()
         write_arw(tmp_path / card / "DSC00001.ARW", render(SMALL, number).mosaic)
@@ -186,6 +190,26 @@ def test_two_cards_and_one_output_folder(tmp_path):
     assert len(list((tmp_path / "out").iterdir())) == 2
     again = arwatch("process", tmp_path / "A", tmp_path / "A" / ".." / "A", tmp_path / "A", "--config", config)
     assert "0 written, 1 skipped, 0 failed" in again.stdout
+
+
+def test_process_says_that_it_waits_for_room(night, tmp_path):
+    config = tmp_path / "arwatch.toml"
+    config.write_text("[disk]\nmin_free_mib = 999999999\n")
+    program = [*ARWATCH, "process", str(night), "--config", str(config)]
+    with subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as waiting:
+        line = waiting.stderr.readline()
+        waiting.kill()
+    assert line.startswith(f"{night}: ")
+    assert "MiB are wanted ([disk] min_free_mib and the outputs): make room. Until then its frames wait" in line
+
+
+def test_a_folder_for_outputs_is_not_made_in_place_of_a_disk_that_is_away(night, tmp_path):
+    config, away = tmp_path / "a.toml", tmp_path / "disk" / "fits"
+    config.write_text(f'[output]\nfolder = "{away}"\n')
+    done = arwatch("process", night, "--config", config)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(f"{away} is not there: mount its disk, or make it: mkdir -p {away}\n")
+    assert not away.parent.exists()
 
 
 def test_process_goes_on_after_a_bad_frame(night):
@@ -211,6 +235,20 @@ def test_restore_gives_the_raw_mosaic_back(night):
     again = arwatch("restore", night / "DSC00001.bkg_subtracted.fits")
     assert again.returncode == 1, "nothing is replaced unasked"
     assert np.abs(raw - formats.read(night / "DSC00001.ARW").mosaic.astype(float)).max() <= 0.5
+
+
+def test_a_failed_frame_that_is_not_there_any_more_is_not_waited_for(tmp_path):
+    absent, config = tmp_path / "a.ARW", tmp_path / "arwatch.toml"
+    config.write_text(f'[state]\nfolder = "{tmp_path / "state"}"\n')
+    ledger = Ledger(tmp_path / "state")
+    ledger.saw(absent, live=True)
+    ledger.failed(absent, None, FailureCode.READ, "I/O error")
+    done = arwatch("retry", "--all", "--config", config)
+    assert done.stderr == f"arwatch: {absent} is not there any more: nothing to try again\n"
+    assert done.stdout.startswith("0 of 1 failed frames will be tried again")
+    assert ledger.get(absent).state == "gone"
+    ledger.close()
+    assert arwatch("retry", "--all", "--config", config).stdout == "no frame has failed that was not dealt with\n"
 
 
 def test_failed_frames_are_listed_and_tried_again(tmp_path):
@@ -274,7 +312,7 @@ def test_process_says_what_it_left_out_in_subfolders(night):
     list(camera(night / "below", frames=1, scene=SMALL))
     done = arwatch("process", night)
     assert done.returncode == 0
-    assert f"1 frame in 1 subfolder of {night} were left out: add --recursive" in done.stderr
+    assert f"left out: 1 frame in 1 subfolder of {night}; --recursive" in done.stderr
     done = arwatch("process", "--recursive", night)
     assert "1 written, 2 skipped" in done.stdout
     assert done.stderr == ""
@@ -381,6 +419,20 @@ def test_the_demo_replaces_nothing_of_the_user_s(tmp_path):
     assert f"all of it may be deleted: {tmp_path}/arwatch-demo" in done.stdout
     assert {path.read_text() for path in mine.values()} == {"mine"}
     assert {path.name for path in tmp_path.iterdir()} == {"arwatch.toml", "captures", "arwatch-demo"}
+
+
+def test_the_demo_counts_what_was_done_when_ctrl_c_came(tmp_path):
+    captures = tmp_path / "demo" / "captures"
+    command = [*ARWATCH, "demo", "--frames", "9", "--size", "300x400", "--folder", str(captures.parent)]
+    demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    deadline = time.monotonic() + PATIENCE_S
+    while not list(captures.glob("*.fits")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    demo.send_signal(signal.SIGINT)
+    told, _ = demo.communicate(timeout=PATIENCE_S)
+    done = len(list(captures.glob("*.fits")))
+    assert f"{done} written, 0 skipped, 0 failed" in told
+    assert f"interrupted, {9 - done} left" in told
 
 
 def test_demo_shows_the_main_job(tmp_path):

@@ -16,11 +16,12 @@ import pytest
 from astropy.io import fits
 
 from arwatch import formats
+from arwatch.daemon.looker import PART_S
 from arwatch.ledger.history import History
 from arwatch.ledger.store import Ledger
 from arwatch.simulate import Scene, arw_bytes, camera, render, write_arw
 from arwatch.sky.reference import subtract_background_reference
-from end_to_end.programs import arwatch, daemon
+from end_to_end.programs import PATIENCE_S, arwatch, daemon
 
 SMALL = Scene(height=300, width=400, stars=20)
 FRAMES = os.environ.get("ARWATCH_FRAMES")
@@ -68,13 +69,14 @@ def test_arrivals_of_all_kinds(tmp_path):
             assert written["output"] == str(output_of(night / name))
             assert 900 < written["red_level"] < 1000
             assert 5 < written["green_noise"] < 80
-            assert 0.3 <= written["since_complete_s"] < 30
+            assert 0.3 <= written["since_complete_s"] < PATIENCE_S
         (failed,) = running.wait_for("frame.failed", frame="bad.ARW")
         assert failed["code"] == "not_raw"
         assert running.stop() == 0
     for path in (night / "before.ARW", night / "chunks.ARW", night / "renamed.arw"):
         assert_equals_reference(path)
         own = [event["event"] for event in running.events if event.get("frame") == path.name]
+        own = [name for name in own if name != "frame.waiting"]  # the machine may rest in the middle of a download
         assert own == ["frame.seen", "frame.settled", "frame.written"]
     assert running.events[-1]["event"] == "service.stopped"
     assert (running.events[-1]["written"], running.events[-1]["failed"]) == (3, 1)
@@ -87,7 +89,9 @@ def test_sigterm_in_the_middle_of_a_frame_finishes_it(tmp_path):
     shot = render(Scene(height=2848, width=4272))
     with daemon(tmp_path, night, settings="[workers]\ncount = 1\nthreads = 1\n") as running:
         for name in ("a.ARW", "b.ARW"):
-            write_arw(night / name, shot.mosaic)
+            write_arw(night / f".{name}", shot.mosaic)
+        for name in ("a.ARW", "b.ARW"):  # at once, so that the first is not done before the second has settled
+            (night / f".{name}").rename(night / name)
         running.wait_for("frame.settled", count=2)
         assert running.stop() == 0
     (stopping,) = running.named("service.stopping")
@@ -230,8 +234,8 @@ def test_a_mistake_in_arwatch_or_a_later_ledger_ends_the_service_and_leaves_the_
     Ledger(state).close()
     change_ledger(state, change)
     with daemon(tmp_path, night, ready=False) as running:
-        assert running.process.wait(60.0) == 70
-    (failed,) = running.named("service.failed")
+        assert running.process.wait(PATIENCE_S) == 70
+        (failed,) = running.wait_for("service.failed")
     assert says in failed["reason"]
     assert not running.named("ledger.set_aside")
     assert not list(state.glob("*.unreadable*"))
@@ -259,7 +263,7 @@ def test_a_ledger_that_is_damaged_in_any_way_is_set_aside_and_rebuilt(tmp_path):
 
 
 def test_an_idle_daemon_stops_at_once(tmp_path):
-    """The summary comes before any timer of the loop (the shortest is seconds long) could have ended its sleep."""
+    """The summary comes before whoever looks at the folders would have been killed for not ending by itself."""
     night = tmp_path / "night"
     night.mkdir()
     with daemon(tmp_path, night, settings="[watch]\nrescan_s = 3600.0\n") as running:
@@ -267,7 +271,7 @@ def test_an_idle_daemon_stops_at_once(tmp_path):
     stopping, stopped = running.events[-2:]
     assert (stopping["event"], stopped["event"]) == ("service.stopping", "service.stopped")
     told = [datetime.fromisoformat(event["time"]) for event in (stopping, stopped)]
-    assert (told[1] - told[0]).total_seconds() < 1.0
+    assert (told[1] - told[0]).total_seconds() < 2 * PART_S
 
 
 def test_nothing_partial_is_ever_visible(tmp_path):
@@ -282,7 +286,7 @@ def test_nothing_partial_is_ever_visible(tmp_path):
                 with fits.open(path) as hdus:
                     seen.append(hdus[1].data.shape)
 
-    reader = threading.Thread(target=read_all_the_time)
+    reader = threading.Thread(target=read_all_the_time, daemon=True)
     with daemon(tmp_path, night) as running:
         reader.start()
         list(camera(night, frames=6, scene=SMALL))

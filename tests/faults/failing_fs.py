@@ -78,6 +78,11 @@ class FailingFolder:
         self._process.stdin.flush()
         assert self._process.stdout.readline() == "set\n"
 
+    def die(self):
+        """Answer with errors only, as a FUSE file system does whose program has ended."""
+        self._process.kill()
+        self._process.wait()
+
 
 @contextmanager
 def failing_folder(backing: Path, mount: Path):
@@ -93,7 +98,12 @@ def failing_folder(backing: Path, mount: Path):
         process.wait()
         process.stdin.close()
         process.stdout.close()
-        subprocess.run([_unmounter(), "-u", "-z", str(mount)], check=False, capture_output=True)
+        unmount(mount)
+
+
+def unmount(folder):
+    """Unmount a failing folder, if it is mounted (still)."""
+    subprocess.run([_unmounter(), "-u", "-z", str(folder)], check=False, capture_output=True)
 
 
 if mfusepy is not None:

@@ -228,6 +228,11 @@ class Night:
         self.folders.append(share)
         return share, self.failing(share)
 
+    def let_retry(self):
+        """Let the time be over that frames wait for another attempt; the loop looks within a second."""
+        with contextlib.closing(sqlite3.connect(self.state / "ledger.sqlite", timeout=30)) as ledger, ledger:
+            ledger.execute("UPDATE queue SET not_before = 1.0 WHERE not_before > 0")
+
     # -- frames ----------------------------------------------------------------------------------------------
 
     def put(self, name, data=None, *, ends=1, taken=None, folder=None):

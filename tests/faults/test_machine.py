@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from arwatch.daemon.noticed import HOLD_S
 from faults.harness import EVENTS_ONLY, SETTINGS, End, fault, frame, needs_root
 
 
@@ -104,7 +105,7 @@ def test_sigterm_and_a_start_with_a_full_disk_under_the_ledger(night):
     night.until(lambda: night.daemon.process.poll() is not None or night.daemon.named("service.ready"))
     filler.unlink()
     if night.daemon.process.poll() is not None:
-        assert night.daemon.named("service.failed")
+        night.wait("service.failed")
         night.start()
     night.put("after.ARW")
     night.wait("frame.written", frame="after.ARW")
@@ -188,20 +189,23 @@ while True:
 """
 
 
+def late_s(night, name):
+    """Bring a frame; gives how late it is written, its settling not counted."""
+    path, came = night.put(name), time.monotonic()
+    night.wait("frame.written", path=str(path))
+    return time.monotonic() - came - EVENTS_ONLY["settle_s"]
+
+
 @fault(End(fits=6), watch=EVENTS_ONLY | {"recursive": True})
 def test_a_flood_of_names_that_come_and_go(night):
-    """Frames in the same folder are late by HOLD_S, not by the flood."""
+    """Frames in the same folder are late by HOLD_S and by what the machine is busy with, not by all of the flood."""
     with subprocess.Popen([sys.executable, "-c", FLOOD, night.captures]) as flood:
         try:
             night.until(lambda: night.daemon.named("frame.gone"))
-            late = []
-            for number in range(6):
-                path, came = night.put(f"DSC{number:05}.ARW"), time.monotonic()
-                night.wait("frame.written", path=str(path))
-                late.append(time.monotonic() - came - EVENTS_ONLY["settle_s"])
+            late = [late_s(night, f"DSC{number:05}.ARW") for number in range(6)]
         finally:
             flood.kill()
-    assert statistics.median(late) < 2.0, late
+    assert statistics.median(late) < 10 * HOLD_S, late
 
 
 @fault(End(fits=2, failed={"not_raw": 1}))

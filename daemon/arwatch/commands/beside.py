@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arwatch.commands.owner import hand_over
 from arwatch.daemon import lease
 from arwatch.errors import ArwatchError
-from arwatch.output.naming import output_folder
+from arwatch.output.naming import output_folder, output_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from arwatch.commands.process import Found
     from arwatch.settings import Settings
@@ -50,6 +51,23 @@ def refuse_watched(found: Iterable[Found], settings: Settings, output: Path | No
                     f"{place} is watched by {watcher}, which makes these outputs itself. `--output DIR` writes others"
                     " elsewhere; `arwatch retry` lets it try failed frames again (with sudo for the system's service)"
                 )
+
+
+class NoOutputFolderError(ArwatchError):
+    """The settings' folder for outputs is not there."""
+
+
+def refuse_missing_folder(settings: Settings) -> None:
+    """Make sure that the settings' folder for outputs is there: made in place of a disk that is away, it would fill it.
+
+    Raises
+    ------
+    NoOutputFolderError
+    """
+    if settings.output.folder and not (folder := output_root(settings.output, Path())).is_dir():
+        raise NoOutputFolderError(
+            f"[output] folder {folder} is not there: mount its disk, or make it: mkdir -p {shlex.quote(str(folder))}"
+        )
 
 
 class NewFolders:

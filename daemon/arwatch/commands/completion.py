@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,6 @@ SYSTEM = Path("/usr/local/share")
 FILES = {
     "bash": "bash-completion/completions/arwatch",
     "zsh": "zsh/site-functions/_arwatch",
-    "fish": "fish/vendor_completions.d/arwatch.fish",
 }
 """Below a folder of shared data."""
 
@@ -61,9 +62,11 @@ def _mine() -> str:
 
 
 def _place(shell: str, data: Path, *, everybody: bool) -> Path:
-    if shell == "fish" and not everybody:
-        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "fish/completions/arwatch.fish"
-    return data / FILES[shell]
+    if shell != "fish":
+        return data / FILES[shell]
+    # fish looks below /usr/local/share only where XDG_DATA_DIRS names it, which a console or ssh does not set
+    mine = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return (Path("/etc") if everybody else mine) / "fish/completions/arwatch.fish"
 
 
 def _script(root: click.Command, shell: str) -> str:
@@ -82,8 +85,19 @@ def _write(path: Path, text: str, *, dry: bool) -> None:
 
 def _next(shells: list[str], data: Path, *, everybody: bool) -> Iterator[str]:
     yield "It works in shells that are started from now on; `man arwatch` shows the manual."
+    if not everybody and not _man_looks_into(data / "man"):
+        yield f"man finds it with this line in ~/.profile: export MANPATH=':{data / 'man'}'"
     if "bash" in shells:
         yield "bash needs the package bash-completion for it."
     if "zsh" in shells and not everybody:
         folder = (data / FILES["zsh"]).parent
         yield f"zsh finds it with this line in ~/.zshrc, before compinit: fpath+=('{folder}')"
+
+
+def _man_looks_into(folder: Path) -> bool:
+    """Whether man finds pages there: Debian's looks into ~/.local/share/man where PATH has ~/.local/bin only."""
+    manpath = shutil.which("manpath")
+    if manpath is None:
+        return True
+    told = subprocess.run([manpath, "-q"], capture_output=True, text=True, check=False).stdout  # noqa: S603 -- man's own
+    return os.path.realpath(folder) in map(os.path.realpath, told.strip().split(":"))

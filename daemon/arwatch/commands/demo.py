@@ -24,7 +24,7 @@ from arwatch.model.outcome import Failed, Outcome, Written
 from arwatch.platform.processes import deaf_to_interrupts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 PATIENCE_S = 300.0
 """The kernels may have to be compiled first."""
@@ -55,10 +55,11 @@ def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
             _wait_for_ledger(history, daemon)
             scene = simulate.tonight(*size)
             camera = simulate.camera(captures, frames=frames, interval_s=1.0, scene=scene, slow=True)
-            taken = set(_noting(camera, history, ends))
-            _wait(history, taken, daemon, ends)
-    finally:
+            _wait(history, len(list(camera)), daemon)
+    finally:  # also where Ctrl-C came before
         _stop(daemon)
+        with suppress(ArwatchError), History(state) as history:
+            ends = _ended(history)
         rows = [Row(end.path.name, _outcome(end)) for end in ends]
         console.print()
         console.print(outcome_table(rows, time.monotonic() - began, left=frames - len(rows), paced=True))
@@ -83,11 +84,10 @@ def _new_folder(wished: Path) -> Path:
     raise AssertionError  # count() does not end
 
 
-def _noting(camera: Iterable[Path], history: History, ends: list[Record]) -> Iterator[Path]:
-    """Give the camera's frames, and note after each which have ended: what is known if Ctrl-C comes."""
-    for frame in camera:
-        ends[:] = history.frames(states=("written", "failed"))
-        yield frame
+def _ended(history: History) -> list[Record]:
+    """Give the frames that have ended, in their order."""
+    newest = {end.path: end for end in history.frames(states=("written", "failed"))}
+    return [newest[path] for path in sorted(newest)]
 
 
 def _wait_for_ledger(history: History, daemon: subprocess.Popen[bytes]) -> None:
@@ -98,11 +98,9 @@ def _wait_for_ledger(history: History, daemon: subprocess.Popen[bytes]) -> None:
     raise ArwatchError("the daemon did not start; its log above says why")
 
 
-def _wait(history: History, frames: set[Path], daemon: subprocess.Popen[bytes], ends: list[Record]) -> None:
+def _wait(history: History, frames: int, daemon: subprocess.Popen[bytes]) -> None:
     for _ in _ticks(daemon):
-        newest = {end.path: end for end in history.frames(states=("written", "failed")) if end.path in frames}
-        ends[:] = [newest[path] for path in sorted(newest)]
-        if len(ends) == len(frames):
+        if len(_ended(history)) == frames:
             return
     raise ArwatchError("the daemon did not finish the frames; its log above says why")
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from arwatch.ledger.history import History
     from arwatch.ledger.records import Record
 
+NONE = "no frame has failed that was not dealt with"
+
 
 def show(history: History, *, as_json: bool) -> None:
     """Print the failed frames, the first one first."""
@@ -23,7 +25,7 @@ def show(history: History, *, as_json: bool) -> None:
             click.echo(json.dumps(_facts(record)))
         return
     if not records:
-        click.echo("no frame has failed that was not dealt with")
+        click.echo(NONE)
         return
     for record in records:
         when = datetime.fromtimestamp(_when(record)).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -29,7 +29,9 @@ def retry(paths: Sequence[Path], config: Path | None, *, everything: bool) -> No
     Example: arwatch retry --all
     The system's service: sudo arwatch retry --all
     """
+    from arwatch.commands.failed import NONE
     from arwatch.ledger.store import Ledger
+    from arwatch.platform.fs import is_absent
 
     if bool(paths) == everything:
         raise click.UsageError("name the frames to try again, or give --all")
@@ -37,15 +39,19 @@ def retry(paths: Sequence[Path], config: Path | None, *, everything: bool) -> No
         failed = [record.path for record in history.failed()]
     given = [path.absolute() for path in paths]
     chosen = failed if everything else [path for path in given if path in failed]
+    absent = set(filter(is_absent, chosen))
     ledger = Ledger(history.path.parent)
     for path in chosen:
-        ledger.ask_again(path)
+        (ledger.vanished if path in absent else ledger.ask_again)(path)
     ledger.close()
+    for path in absent:
+        say(f"{path} is not there any more: nothing to try again")
     for path in given:
         if path not in failed:
             say(f"{path} is not among the failed frames of the daemon's ledger")
-    click.echo(f"{len(chosen)} of {len(failed)} failed frames will be tried again ({ledger.path})")
-    sys.exit(0 if everything or len(chosen) == len(paths) else 1)
+    again = len(chosen) - len(absent)
+    click.echo(f"{again} of {len(failed)} failed frames will be tried again ({ledger.path})" if failed else NONE)
+    sys.exit(0 if everything or again == len(paths) else 1)
 
 
 @click.command(short_help="List the frames that failed.")

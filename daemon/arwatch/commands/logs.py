@@ -151,7 +151,8 @@ def _read(command: list[str]) -> Iterator[bytes]:
         said = reader.stderr.read().decode(errors="replace").strip() if reader.stderr else ""
         # without any journal, and without the right to read one, it ends with 1, too: that is explained elsewhere
         if empty and reader.wait() != 0 and "ournal files were" not in said:
-            raise JournalError(f"{said or 'journalctl failed'} (journalctl)")
+            forms = ": write 21:30, yesterday, -2h or '2026-11-21 20:00'" if "timestamp" in said else ""
+            raise JournalError(f"{said or 'journalctl failed'} (journalctl){forms}")
 
 
 def _why_nothing(wanted: Wanted, folders: Iterable[Path]) -> str:

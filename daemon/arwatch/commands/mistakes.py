@@ -15,7 +15,7 @@ from arwatch.telling.text import printable
 EX_CONFIG = 78
 """sysexits.h: the settings cannot be used; systemd does not start the service again."""
 SLIPS = {
-    "start": "`sudo systemctl start arwatch` starts the service, `arwatch run FOLDER` watches in this terminal",
+    "start": "`sudo systemctl start arwatch` starts the service,\n`arwatch run FOLDER` watches in this terminal",
     "stop": "`sudo systemctl stop arwatch` stops the service, Ctrl-C a run in a terminal",
     "restart": "`sudo systemctl restart arwatch` restarts the service",
     "reload": "`sudo systemctl reload arwatch` lets the service read its settings again",
@@ -25,7 +25,7 @@ SLIPS = {
     "uninstall": "`sudo arwatch uninstall-service` removes the service",
     "watch": "`arwatch run FOLDER` watches a folder",
     "undo": "`arwatch restore FILE` gives the raw mosaic again",
-    "settings": "`arwatch config` prints settings to begin with, `arwatch config --show` those in force",
+    "settings": "`arwatch config` prints settings to begin with,\n`arwatch config --show` those in force",
     "completion": "`arwatch install-completion` lets your shell complete arwatch's commands",
     "man": "`arwatch help` lists the pages of the manual",
 }
@@ -40,7 +40,7 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a command; where there is none of this name, say what was probably meant."""
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            ctx.fail(f"there is no command {printable(args[0])!r}: {self._meant(args[0])}")
+            ctx.fail(f"there is no command {printable(args[0])!r}:\n{self._meant(args[0])}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
@@ -62,9 +62,13 @@ class Commands(click.Group):
 
     def _meant(self, name: str) -> str:
         word = name.lower()
-        close = word if word in SLIPS else next(iter(difflib.get_close_matches(word, [*self.commands, *SLIPS], 1)), "")
+        begun = [command for command in self.commands if len(word) > 1 and command.startswith(word)]
+        close = word if word in SLIPS else begun[0] if len(begun) == 1 else self._close(word)
         if close:
             return SLIPS.get(close) or f"did you mean `arwatch {close}`?"
         if Path(name).exists():
             return "`arwatch run FOLDER` watches a folder, `arwatch process PATH` works it off once"
         return "`arwatch --help` lists them"
+
+    def _close(self, word: str) -> str:
+        return next(iter(difflib.get_close_matches(word, [*self.commands, *SLIPS], 1)), "")

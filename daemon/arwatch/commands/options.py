@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
+import textwrap
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,7 +80,29 @@ def moment_of(text: str, now: datetime) -> datetime | None:
 
 def say(text: str) -> None:
     """Explain on stderr; names in the text may hold anything, its lines stay lines."""
-    click.echo("arwatch: " + "\n".join(printable(line) for line in text.split("\n")), err=True)
+    lines = [printable(line) for line in f"arwatch: {text}".split("\n")]
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        lines = [part for line in lines for part in broken(line, width)]
+    click.echo("\n".join(lines), err=True)
+
+
+def broken(line: str, width: int, indent: int | None = None) -> list[str]:
+    """Break a line between words; a path, and what is to be typed, stay in one piece to be copied.
+
+    Parameters
+    ----------
+    line
+        Without line breaks.
+    width
+        Columns.
+    indent
+        Of the second and further lines; None: two columns more than the line itself.
+    """
+    whole = re.sub(r"`[^`]*`|\b(?:sudo|mkdir|chmod) [^`,;]*", lambda found: found[0].replace(" ", "\0"), line)
+    indent = len(line) - len(line.lstrip()) + 2 if indent is None else indent
+    parts = textwrap.wrap(whole, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+    return [part.replace("\0", " ") for part in parts] or [line]
 
 
 def in_force(config: Path | None) -> tuple[Settings, Path | None]:

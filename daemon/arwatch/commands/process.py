@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.text import Text
 
 from arwatch.commands.beside import NewFolders
+from arwatch.commands.options import say
 from arwatch.commands.tables import Row, outcome_table
 from arwatch.errors import ArwatchError, FailureCode
 from arwatch.formats.names import is_frame
@@ -30,12 +31,12 @@ from arwatch.model.job import Look, Replace
 from arwatch.model.outcome import Failed, Written
 from arwatch.output.publish import remove_stale
 from arwatch.platform import paths
-from arwatch.platform.fs import count_below, look, scan
+from arwatch.platform.fs import NO_MORE_FILES, count_below, look, scan
 from arwatch.telling.text import printable
-from arwatch.work.happenings import Ended, Happening, Returned
-from arwatch.work.local import LocalPool
+from arwatch.work.disk import free_room
+from arwatch.work.happenings import Ended, Happening, Returned, RoomLow
+from arwatch.work.local_pool import LocalPool
 from arwatch.work.retry import Policy
-from arwatch.work.room import free_room
 from arwatch.work.scheduler import Scheduler
 from arwatch.work.worker import Compiling, Ready
 
@@ -103,8 +104,7 @@ def tell_left_out(given: Iterable[Path], settings: Settings) -> None:
     for path in (path.absolute() for path in given if path.is_dir()):
         below = count_below(path, lambda name: is_frame(name, watch.patterns, settings.output.suffix))
         if below.frames:
-            text = f"{below} of {path} were left out: add --recursive to process them, too"
-            Console(stderr=True).print(printable(text), markup=False, highlight=False, soft_wrap=True)
+            say(f"left out: {below} of {path}; --recursive takes them, too")
 
 
 def process(found: list[Found], settings: Settings, replace: Replace) -> int:
@@ -128,6 +128,8 @@ def process(found: list[Found], settings: Settings, replace: Replace) -> int:
                     progress.update(task, description="compiling once")
                 elif isinstance(happening, Ready):
                     done.ready()
+                elif isinstance(happening, RoomLow):
+                    console.print(printable(_waits_for(happening)), markup=False, highlight=False, soft_wrap=True)
                 elif (end := _end(happening)) is not None:
                     path, outcome = end
                     done.ended(path, outcome)
@@ -203,6 +205,15 @@ def _end(happening: Happening) -> tuple[Path, Outcome] | None:
     if isinstance(happening, Ended):
         return happening.job.source.path, happening.outcome
     return None
+
+
+def _waits_for(low: RoomLow) -> str:
+    """Say why nothing goes on, and what to do."""
+    free, wanted = low.free.bytes >> 20, low.wanted.bytes >> 20
+    why = f"{free} MiB are free, {wanted} MiB are wanted ([disk] min_free_mib and the outputs): make room"
+    if low.free.files < low.wanted.files:
+        why = NO_MORE_FILES
+    return f"{low.folder}: {why}. Until then its frames wait; Ctrl-C ends it"
 
 
 class _Rate(ProgressColumn):

@@ -43,5 +43,5 @@ def status(given: Sequence[Path], settings: Settings, path: Path | None) -> int:
     else:
         click.echo("frames: " + ", ".join(f"{found.get(state, 0)} {WORDS.get(state, state)}" for state in SHOWN))
     if watched < len(folders):
-        click.echo("`arwatch run` watches in a terminal, `sudo systemctl start arwatch` starts the service")
+        click.echo("`arwatch run` watches in a terminal,\n`sudo systemctl start arwatch` starts the service")
     return 0 if watched == len(folders) else NOT_RUNNING

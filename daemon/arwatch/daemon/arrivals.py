@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from arwatch.daemon.kept import KeptOutputs
+from arwatch.daemon import news
+from arwatch.daemon.first_scan import ALL, Backlog, FirstScans
+from arwatch.daemon.kept_outputs import KeptOutputs
 from arwatch.daemon.settle import Gone, Refused, Verdict, Waiting
+from arwatch.formats.names import is_frame
 from arwatch.model.job import Source
 from arwatch.output.naming import output_folder, output_root, root_of
 from arwatch.process.stages import is_current
-from arwatch.work.room import FIRST_GUESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,34 +28,6 @@ LIVE_S = 600.0
 """What is so much older than the newest frame, or than this start, comes from a card, not from the camera."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which of the frames that are there already are left alone."""
-
-    since_ns: int = 0
-    """Those that are older than this (their own time, since 1970)."""
-    new_only: bool = False
-    """All that are there when a folder is scanned for the first time."""
-
-    def leaves(self, mtime_ns: int | None) -> bool:
-        """Whether a frame of an earlier run's queue is left alone."""
-        return self.new_only or (mtime_ns or 0) < self.since_ns
-
-
-ALL = Wanted()
-"""None is left alone."""
-
-
-@dataclass(slots=True)
-class _Count:
-    """Frames of a folder's first scan."""
-
-    waiting: int = 0
-    size: int = 0
-    """Bytes of these."""
-    left_alone: int = 0
-
-
 class Arrivals:
     """Decides what becomes of frames that folders' threads tell of; nothing here asks a file system.
 
@@ -66,13 +38,13 @@ class Arrivals:
     folders : Folders
         Is asked to look and to let frames settle.
     ledger : Ledger
-        May be exchanged when it broke.
+        See `use`.
     given : callable
         path -> the frame as a worker was given it; None where no worker has it.
     report : Report
         Tells events.
-    wanted : Wanted
-        Which frames are left alone.
+    backlog : Backlog
+        Which of the frames that are there already are left alone.
     """
 
     def __init__(
@@ -83,13 +55,9 @@ class Arrivals:
         given: Callable[[Path], Entry | None],
         report: Report,
         *,
-        wanted: Wanted = ALL,
+        backlog: Backlog = ALL,
     ) -> None:
-        self._wanted = wanted
-        self._began_ns = time.time_ns()
-        self._left_alone: dict[Path, Look] = {}
-        self._counts: defaultdict[Path, _Count] = defaultdict(_Count)
-        self._scanned: set[Path] = set()
+        self._first_scans = FirstScans(backlog, report)
         self.ledger = ledger
         self.kept = KeptOutputs(report)
         self._folders = folders
@@ -105,12 +73,31 @@ class Arrivals:
     def apply(self, settings: Settings, *, anew: bool = True) -> None:
         """Let new settings rule from now on; `anew`: the folders' first scans find again what settled."""
         self._settings = settings
-        if anew:
-            self._settling.clear()
+        watched = () if anew else self._folders.paths
+        self._settling = {path for path in self._settling if any(path.is_relative_to(root) for root in watched)}
+
+    def use(self, ledger: Ledger) -> None:
+        """Go on with another ledger: the one before broke. It has to hear of what settles, too."""
+        self.ledger = ledger
+        self._settling.clear()
 
     def __len__(self) -> int:
         """How many frames may still be growing."""
         return len(self._settling)
+
+    def take(self, item: Any) -> None:
+        """Take up a piece of news of a frame."""
+        match item:
+            case news.Sighted(path=path, look=look, careful=careful, replaced=replaced):
+                self.sighted(path, look, careful=careful, replaced=replaced)
+            case news.Vanished(path=path):
+                self.vanished(path)
+            case news.OutputFound(path=path, look=look, output=output):
+                self.output_found(path, look, output)
+            case news.Scanned(folder=folder, began=began):
+                self.scanned(folder, began)
+            case verdict:
+                self.decided(verdict)
 
     def sighted(self, path: Path, found: Look, *, careful: bool = False, replaced: bool = False) -> None:
         """Take up a frame that is new or has changed; `careful`: what earlier runs did is checked, too.
@@ -130,16 +117,17 @@ class Arrivals:
         replaced = replaced or path in self._replaced_in_work
         self._replaced_in_work.discard(path)
         entry = self.ledger.get(path)
+        root = root_of(path, self._folders.paths)
         if entry is not None and entry.state == "working":
             # the ledger could not be written when the outcome came
             self.ledger.put_back(path, uncounted=True)
         elif entry is not None and not replaced and self._dealt_with(entry, found, careful=careful):
             if careful and entry.state == "settled":
-                self._count(path, found)
-        elif not self._is_left_alone(path, found, careful=careful):
+                self._first_scans.waits(found, root)
+        elif not self._first_scans.leaves_alone(path, found, root, careful=careful):
             self._take_up(path, found, live=not careful)
             if careful:
-                self._count(path, found)
+                self._first_scans.waits(found, root)
 
     def output_found(self, path: Path, found: Look, output: Look | None) -> None:
         """Make an output again that is not there any more; keep one that was made with other settings."""
@@ -150,7 +138,7 @@ class Arrivals:
             current = is_current(entry.recipe, self._settings)
             # one that was written since, perhaps with these settings, is asked itself: by a worker
             kept = output is not None and there and output.mtime_ns <= (entry.ended or 0.0) * 1e9
-            left_alone = self._wanted.leaves(found.mtime_ns)
+            left_alone = self._first_scans.backlog.leaves(found.mtime_ns)
             if not left_alone and (not there or not (current or kept)):
                 self._take_up(path, found, live=False)
             kept = kept and not current
@@ -163,6 +151,8 @@ class Arrivals:
         entry = self.ledger.get(path)
         if entry is not None and entry.ended is not None and entry.state != "gone":
             self.ledger.vanished(path)
+        elif entry is not None and entry.state == "asked":
+            self.ledger.gone(path)
 
     def returned(self, path: Path, *, live: bool) -> None:
         """Let a frame settle again that changed while a worker read it."""
@@ -175,25 +165,37 @@ class Arrivals:
             self._changed_in_work.discard(path)
             self._folders.look_at(path)
 
-    def scanned(self, folder: Path) -> None:
-        """Tell of a folder's first scan how many frames wait, and how much room their outputs take."""
-        self.kept.scanned(folder, self._folders.paths)
+    def scanned(self, folder: Path, began: float) -> None:
+        """Take note that a folder was gone through."""
+        self.kept.scanned(folder, began, self._folders.paths)
         self.kept.tell(self._folders.paths)
-        if folder in self._scanned:
+        if self._first_scans.ended(folder):
+            self._give_up_absent(folder)
+
+    def _give_up_absent(self, folder: Path) -> None:
+        """Expect no more those frames that were to be tried again before the start, but were not found in a folder."""
+        if self._first_scans.backlog != ALL:  # then they may only have been left alone
             return
-        self._scanned.add(folder)
-        count = self._counts.pop(folder, _Count())
-        if count.waiting or count.left_alone:
-            gib = round(FIRST_GUESS * count.size / 2**30, 1)
-            left = {"left_alone": count.left_alone} if self._wanted != ALL else {}
-            facts = {"waiting": count.waiting, "outputs_gib_at_most": gib, **left}
-            self._report.log("watch.scanned", folder=str(folder), **facts)
+        for entry in list(self.ledger.entries("asked")):
+            name, watch = entry.path.name, self._settings.watch
+            searched = root_of(entry.path, self._folders.paths) == folder and (
+                watch.recursive or entry.path.parent == folder
+            )
+            if (
+                searched
+                and entry.seen * 1e9 < self._first_scans.began_ns
+                and is_frame(name, watch.patterns, self._settings.output.suffix)
+            ):
+                self.ledger.gone(entry.path)
 
     def decided(self, verdict: Verdict) -> None:
         """Record what has become clear of a frame that settled."""
         path = verdict.path
         if path not in self._settling and self._is_recorded(verdict):
             return  # it was sighted once more before its verdict was here, and so has settled twice
+        if self._given(path) is not None:  # likewise, but it has changed since, and a worker has it as it was
+            self._changed_in_work.add(path)
+            return
         if not isinstance(verdict, Waiting):
             self._settling.discard(path)
         match verdict:
@@ -224,21 +226,6 @@ class Arrivals:
             self._report.frame("frame.seen", path, size=found.size)
         self._let_settle(path)
 
-    def _count(self, path: Path, found: Look) -> None:
-        count = self._counts[root_of(path, self._folders.paths)]
-        count.waiting += 1
-        count.size += found.size
-
-    def _is_left_alone(self, path: Path, found: Look, *, careful: bool) -> bool:
-        """Whether a frame was there before and was not to be taken up; if it changes it is another frame."""
-        root = root_of(path, self._folders.paths)
-        first = careful and root not in self._scanned
-        if self._wanted.new_only and first and found.mtime_ns < self._began_ns:
-            self._left_alone[path] = found
-        old = found.mtime_ns < self._wanted.since_ns or self._left_alone.get(path) == found
-        self._counts[root].left_alone += old and first
-        return old
-
     def _let_settle(self, path: Path) -> None:
         self._settling.add(path)
         self._folders.settle(path)
@@ -256,11 +243,16 @@ class Arrivals:
             return False
         if entry.state == "failed" and not entry.final:
             return not careful  # a disk or share that was away may be back
-        if entry.has_output and entry.output is not None and (careful or self._may_be_kept(entry)):
-            # outputs may be moved away while we run; at a start they must be there
+        if not entry.has_output:
+            return True
+        if entry.output is None:
+            return False  # a damaged record: a worker looks for the output
+        # outputs may be moved away while we run; at a start they must be there
+        if (careful or self._is_to_be_asked(entry)) and self._folders.looks_at(entry.output):
             self.kept.asked(entry.path)
             self._folders.look_for_output(entry.path, found, entry.output)
         return True
 
-    def _may_be_kept(self, entry: Entry) -> bool:
-        return self.kept.counting and not is_current(entry.recipe, self._settings)
+    def _is_to_be_asked(self, entry: Entry) -> bool:
+        may_be_kept = self.kept.counting and not is_current(entry.recipe, self._settings)
+        return may_be_kept or self.kept.is_asked(entry.path)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arwatch.daemon import lease
+from arwatch.daemon.folder_thread import FolderThread, _ignore
+from arwatch.daemon.news import Present, Scanned, Sighted, Unwatched, Vanished
 from arwatch.daemon.noticed import Noticed
-from arwatch.daemon.place import Place, Present, _ignore
 from arwatch.daemon.replaced import Replaced
 from arwatch.daemon.settle import Settling
 from arwatch.daemon.watch import Observation, limit_reached
@@ -17,13 +17,13 @@ from arwatch.errors import ArwatchError
 from arwatch.formats import length_of
 from arwatch.formats.names import is_frame
 from arwatch.output.publish import remove_stale
-from arwatch.platform.fs import Below, count_below_in_steps, is_absent, look, scan_in_steps
+from arwatch.platform.fs import Below, count_below_in_steps, look, scan_in_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from arwatch.daemon.place import Identity
+    from arwatch.daemon.folder_thread import Identity
     from arwatch.model.job import Look
     from arwatch.settings import Watch
 
@@ -33,47 +33,7 @@ LEASE_S = 60.0
 """How often the lease is renewed; others believe in one for five times as long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sighted:
-    """A frame is there."""
-
-    path: Path
-    look: Look
-    careful: bool
-    """Seen in the first scan since the folder is there: what earlier runs did with the frame is to be checked."""
-    replaced: bool = False
-    """Another file took its name, though size and time are the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Vanished:
-    """A file that was there is not there any more: it was removed, or moved away."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Scanned:
-    """A folder was gone through."""
-
-    folder: Path
-    careful: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Unwatched:
-    """Frames lie in subfolders that are not watched."""
-
-    folder: Path
-    below: Below
-
-    def facts(self) -> dict[str, object]:
-        """Give what the event tells."""
-        reason = f"{self.below} are not watched: --recursive or [watch] recursive = true"
-        return {"folder": str(self.folder), "frames": self.below.frames, "reason": reason}
-
-
-class WatchedFolder(Place):
+class WatchedFolder(FolderThread):
     """A folder whose frames are to be processed.
 
     Parameters
@@ -165,17 +125,20 @@ class WatchedFolder(Place):
         return max(0.0, min(naps))
 
     def _leave(self) -> None:
+        self._let_go()
+        lease.release(self.path, self._holder)
+
+    def _let_go(self) -> None:
         if self._observation is not None:
             self._observation.stop()
-        lease.release(self.path, self._holder)
+            self._observation = None
 
     def _arrive(self, identity: Identity) -> None:
         """Observe the folder where it is new, or where its observation is in doubt."""
         if self._observation is not None and (
             identity != self._identity or self._doubt or not self._observation.alive()
         ):
-            self._observation.stop()
-            self._observation = None
+            self._let_go()
         self._doubt = False
         if time.monotonic() >= self._lease_due or identity != self._identity:
             if not self._claim():
@@ -207,21 +170,21 @@ class WatchedFolder(Place):
             return False
         return True
 
+    def _check_writable(self) -> None:
+        before = self._told_unwritable
+        super()._check_writable()
+        if before is not None and self._told_unwritable is None:
+            self._lease_due = 0.0  # now it can be written
+
     def _lose(self, why: str, *, leased: bool = False) -> None:
-        if self._observation is not None:
-            self._observation.stop()
-            self._observation = None
+        self._let_go()
         self._scan = self._count = None
         super()._lose(why, leased=leased)
 
     def _observe(self) -> Observation:
-        settings = self._settings
+        watch = self._settings
         return Observation(
-            self.path,
-            settings.observer,
-            recursive=settings.recursive,
-            wanted=self._is_frame,
-            noticed=self._on_event,
+            self.path, watch.observer, recursive=watch.recursive, wanted=self._is_frame, noticed=self._on_event
         )
 
     def _on_event(self, path: Path | None) -> None:
@@ -239,10 +202,9 @@ class WatchedFolder(Place):
     # -- scans and settling ------------------------------------------------------------------------------------
 
     def _look_at(self, path: Path) -> None:
-        known = self._replaced.knows(path)
         if (found := self._replaced.look(path)) is not None:
             self._post(Sighted(path, found, careful=False, replaced=self._replaced.take(path)))
-        elif known and is_absent(path):
+        elif self._replaced.has_gone(path):
             self._post(Vanished(path))
 
     def _scan_soon(self, *, careful: bool) -> None:
@@ -263,6 +225,7 @@ class WatchedFolder(Place):
         recursive = self._settings.recursive
         self._scan = scan_in_steps(self.path, self._is_frame, recursive=recursive, look=self._replaced.look)
         self._scan_is_careful, self._careful = self._careful, False
+        self._scan_began = time.monotonic()
 
     def _go_on_scanning(self) -> None:
         for _ in range(STEPS if self._scan is not None else 0):
@@ -271,9 +234,9 @@ class WatchedFolder(Place):
                 found = next(self._scan)
             except StopIteration:
                 self._scan = None
-                for path in filter(is_absent, self._replaced.end_scan()):
+                for path in filter(self._replaced.has_gone, self._replaced.missed()):
                     self._post(Vanished(path))
-                self._post(Scanned(self.path, self._scan_is_careful))
+                self._post(Scanned(self.path, self._scan_is_careful, self._scan_began))
                 if not self._settings.recursive and self._below is None:
                     self._count = count_below_in_steps(self.path, self._is_frame)
                 return

@@ -5,36 +5,34 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arwatch.daemon.folder import Scanned, Sighted, Unwatched, Vanished
+from arwatch.daemon import news
 from arwatch.daemon.lease import LeaseError
-from arwatch.daemon.looker import STATE_S, Ask, EventsLost, Leave, LookAt, Looker, ObserverDied, Order, State
-from arwatch.daemon.place import Broke, Missing, OutputFound, Present, Writable
-from arwatch.daemon.settle import Gone, Refused, Waiting
+from arwatch.daemon.looker import Ask, Leave, LookAt, Looker, Order
+from arwatch.daemon.restarts import Restarts
 from arwatch.daemon.trouble import Trouble
-from arwatch.model.job import Source
 from arwatch.output.naming import output_root, root_of
-from arwatch.work.room import UNKNOWN, Free
+from arwatch.work.disk import UNKNOWN, Free
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
-    from arwatch.daemon.arrivals import Arrivals
     from arwatch.daemon.report import Report
     from arwatch.model.job import Look
     from arwatch.settings import Settings
 
-STALLED_S = 10.0
-"""A file system that has not answered for so long is told as stalled."""
 BEGIN_S = 3.0
 """How long the start waits for the folders' first word."""
 HELD_S = 0.5
 """How long the end waits for the process that looks where a file system holds it."""
 LOOK_ANEW_S = 0.2
-"""How soon it is tried again to replace the process that looks."""
+"""How soon it is tried again to replace the process that looks, where other threads run."""
+LOOKER = "the process that looks"  # among what is begun again; all else are folders
 SLICE_S = 0.2
 """How long news are taken up in one go."""
 
@@ -54,8 +52,9 @@ class Folders:
         self._early: deque[Any] = deque()
         self._watched: dict[Path, None] = {}
         self._outputs: set[Path] = set()
-        self._states: dict[Path, State] = {}
+        self._states: dict[Path, news.State] = {}
         self._trouble = Trouble()
+        self._restarts = Restarts()
 
     # -- beginning and end -------------------------------------------------------------------------------------
 
@@ -73,16 +72,18 @@ class Folders:
             Another daemon watches one of the folders.
         """
         self._looker = Looker()
+        self._restarts.began(LOOKER)
         self.apply(self._settings)
         told: set[Path] = set()
         deadline = time.monotonic() + BEGIN_S
-        while told < self._watched.keys() and self._looker.pipe.poll(max(0.0, deadline - time.monotonic())):
-            news = self._looker.news()
-            self._early.append(news)
-            if isinstance(news, Missing) and news.leased:
-                raise LeaseError(news.why)
-            if isinstance(news, Present | Missing):
-                told.add(news.folder)
+        with suppress(EOFError):  # the loop replaces it
+            while told < self._watched.keys() and self._looker.pipe.poll(max(0.0, deadline - time.monotonic())):
+                item = self._looker.news()
+                self._early.append(item)
+                if isinstance(item, news.Missing) and item.leased:
+                    raise LeaseError(item.why)
+                if isinstance(item, news.Present | news.Missing):
+                    told.add(item.folder)
 
     def apply(self, settings: Settings) -> bool:
         """Watch what these settings name; gives whether watching began anew in all folders."""
@@ -112,7 +113,7 @@ class Folders:
         """Seconds until something is to be done that no handle tells of; None: nothing is."""
         if self._early:
             return 0.0
-        return LOOK_ANEW_S if self._looker is None else None
+        return self._restarts.sleep() if self._looker else max(LOOK_ANEW_S, self._restarts.sleep() or 0.0)
 
     def handles(self) -> list[Connection]:
         """What to wait for until there may be news."""
@@ -132,7 +133,7 @@ class Folders:
 
     def free(self, folder: Path) -> Free:
         """What could still be written to a folder when that was last asked."""
-        state = self._states.get(self._place_of(folder))
+        state = self._states.get(self._folder_of(folder))
         return state.free if state else UNKNOWN
 
     def settle(self, path: Path) -> None:
@@ -145,86 +146,87 @@ class Folders:
 
     def clear_away(self, folder: Path, root: Path) -> None:
         """Remove what a killed worker left of unfinished outputs in a folder below `root`."""
-        self._order(Ask(self._place_of(folder), "clear_away", (folder, root)))
+        self._order(Ask(self._folder_of(folder), "clear_away", (folder, root)))
+
+    def looks_at(self, path: Path) -> bool:
+        """Whether a file lies in or below one of the folders, so that something can be found out about it."""
+        return self._folder_of(path) in {*self._watched, *self._outputs}
 
     def look_for_output(self, path: Path, look: Look, output: Path) -> None:
         """Find out whether a frame's output is still there."""
-        self._order(Ask(self._place_of(output), "look_for_output", (path, look, output)))
+        self._order(Ask(self._folder_of(output), "look_for_output", (path, look, output)))
 
     def output_written(self, output: Path, size: int) -> None:
         """Take an output's bytes off the room that is known, until the disk is asked again."""
-        place = self._place_of(output)
-        if (state := self._states.get(place)) is not None:
+        folder = self._folder_of(output)
+        if (state := self._states.get(folder)) is not None:
             free = Free(state.free.bytes - size, state.free.files - 1)
-            self._states[place] = replace(state, free=free)
-        self._order(Ask(place, "measure"))
+            self._states[folder] = replace(state, free=free)
+        self._order(Ask(folder, "measure"))
 
     def scan_soon(self) -> None:
         """Go through all folders: something was missed."""
         for folder in self._watched:
             self._order(Ask(folder, "scan_soon"))
 
-    def take(self, arrivals: Arrivals, report: Report) -> None:
-        """Take up the news; not longer than `SLICE_S`, the rest waits for the next turn."""
+    def news_of_frames(self, report: Report) -> Iterator[Any]:
+        """Take up the news of folders, and give those of frames; for `SLICE_S`, the rest waits for the next turn."""
         until = time.monotonic() + SLICE_S
         if self._looker is None:
-            self._look_anew()
+            self._look_anew(report)
+        for folder in (self._watched.keys() | self._outputs) & {*self._restarts.due()}:
+            self._look(folder)
         try:
-            while time.monotonic() < until and (news := self._next_news()) is not None:
-                if not self._of_frames(news, arrivals):
-                    self._of_folders(news, report)
+            while time.monotonic() < until and (item := self._next_news()) is not None:
+                if self._is_looked_at(item) and not self._is_of_folders(item, report):
+                    yield item
         except EOFError:
             report.log("watch.failed", reason="the process that looks at the folders ended; it is replaced")
-            self._look_anew()
+            self._looker_ended()
 
     def _next_news(self) -> Any:
         if self._early:
             return self._early.popleft()
         return self._looker.news() if self._looker else None
 
-    def _of_frames(self, news: Any, arrivals: Arrivals) -> bool:
-        """Hand news of frames on; gives whether they were."""
-        match news:
-            case Sighted(path=path, look=look, careful=careful, replaced=replaced):
-                arrivals.sighted(path, look, careful=careful, replaced=replaced)
-            case Vanished(path=path):
-                arrivals.vanished(path)
-            case OutputFound(path=path, look=look, output=output):
-                arrivals.output_found(path, look, output)
-            case Scanned(folder=folder):
-                arrivals.scanned(folder)
-            case Source() | Waiting() | Refused() | Gone():
-                arrivals.decided(news)
-            case _:
-                return False
-        return True
+    def _is_looked_at(self, item: Any) -> bool:
+        """Whether news are of a folder of the settings in force: some were on their way when it was left."""
+        if (folder := getattr(item, "folder", None)) is not None:
+            return folder in self._watched or folder in self._outputs
+        path = getattr(item, "path", None)
+        return path is None or any(path.is_relative_to(folder) for folder in self._watched)
 
-    def _of_folders(self, news: Any, report: Report) -> None:
-        match news:
-            case State():
-                self._states[news.folder] = news
-                self._note_silence(news, report)
-            case Unwatched():
-                report.log("watch.subfolders", **news.facts())
-            case Present(folder=folder, how=how):
+    def _is_of_folders(self, item: Any, report: Report) -> bool:
+        """Take up what concerns folders; gives whether it did."""
+        match item:
+            case news.State():
+                self._states[item.folder] = item
+                if self._trouble.silent(item.folder, item.silent_s, report):
+                    self._look_carefully(item.folder)
+            case news.Unwatched():
+                report.log("watch.subfolders", **item.facts())
+            case news.Present(folder=folder, how=how):
                 self._came(folder, how, report)
-            case Missing(folder=folder, why=why):
+            case news.Missing(folder=folder, why=why):
                 self._trouble.missing.add(folder)
                 self._trouble.returning.add(folder)
                 report.log("watch.lost", folder=str(folder), reason=why)
-            case Writable(folder=folder, why_not=why):
+            case news.Writable(folder=folder, why_not=why):
                 self._writable(folder, why, report)
-            case EventsLost():
+            case news.EventsLost():
                 report.log("watch.overflowed")
                 self.scan_soon()
-            case ObserverDied(evidence=evidence):
+            case news.ObserverDied(evidence=evidence):
                 report.log("watch.restarted", reason=evidence)
                 for folder in self._watched:
                     self._order(Ask(folder, "observe_anew"))
-            case Broke(folder=folder, evidence=evidence):
+            case news.Broke(folder=folder, evidence=evidence):
                 report.log("watch.failed", folder=str(folder), reason=evidence)
                 self._trouble.returning.add(folder)
-                self._look(folder)
+                self._restarts.ended(folder)
+            case _:
+                return False
+        return True
 
     def _came(self, folder: Path, how: str, report: Report) -> None:
         self._trouble.missing.discard(folder)
@@ -238,24 +240,7 @@ class Folders:
     def _writable(self, folder: Path, why_not: str | None, report: Report) -> None:
         if folder in self._watched and output_root(self._settings.output, folder) != folder:
             return  # nothing is written there
-        if why_not is not None:
-            self._trouble.unwritable.add(folder)
-            report.log("output.blocked", folder=str(folder), reason=f"{why_not}; frames wait until then")
-        elif folder in self._trouble.unwritable:
-            self._trouble.unwritable.discard(folder)
-            report.log("output.resumed", folder=str(folder))
-            self._look_carefully(folder)
-
-    def _note_silence(self, state: State, report: Report) -> None:
-        """Tell once of a file system that does not answer, and once that it does again."""
-        folder = state.folder
-        if state.silent_s >= STALLED_S and folder not in self._trouble.stalled:
-            self._trouble.stalled.add(folder)
-            reason = "its file system does not answer; its frames wait, all others go on"
-            report.log("watch.stalled", folder=str(folder), reason=reason)
-        elif state.silent_s < STATE_S and folder in self._trouble.stalled:
-            self._trouble.stalled.discard(folder)
-            report.log("watch.returned", folder=str(folder))
+        if self._trouble.writable(folder, why_not, report):
             self._look_carefully(folder)
 
     def _look_carefully(self, folder: Path) -> None:
@@ -266,18 +251,29 @@ class Folders:
 
     def _look(self, folder: Path) -> None:
         """Let a folder be looked at, from now on or anew."""
+        self._restarts.began(folder)
         if folder in self._watched:
             self._order(LookAt(folder, self._settings.watch, self._settings.output.suffix))
         else:
             self._order(LookAt(folder))
 
-    def _look_anew(self) -> None:
-        """Start another process that looks, as soon as that can be done safely: a fork copies no threads."""
+    def _looker_ended(self) -> None:
         if self._looker is not None:
             self._looker.close()
             self._looker = None
-        if threading.active_count() == 1:
+        self._restarts.ended(LOOKER)
+
+    def _look_anew(self, report: Report) -> None:
+        """Start another process that looks, as soon as that can be done safely: a fork copies no threads."""
+        if self._restarts.waits(LOOKER) or threading.active_count() > 1:
+            return
+        try:
             self._looker = Looker()
+        except OSError as error:  # the machine has no memory or no process for it now
+            report.log("watch.failed", reason=f"the process that looks at the folders cannot be started: {error}")
+            self._looker_ended()
+        else:
+            self._restarts.began(LOOKER)
             for folder in [*self._watched, *self._outputs]:
                 self._trouble.returning.add(folder)
                 self._look(folder)
@@ -290,9 +286,10 @@ class Folders:
         """Give each watched folder with the folder that its outputs go to."""
         return {root: output_root(self._settings.output, root) for root in self._watched}
 
-    def _place_of(self, path: Path) -> Path:
+    def _folder_of(self, path: Path) -> Path:
         return root_of(path / "any", [*self._watched, *self._outputs])
 
     def _forget(self, folder: Path) -> None:
         self._states.pop(folder, None)
+        self._restarts.forget(folder)
         self._trouble.forget(folder)

@@ -18,7 +18,8 @@ from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from arwatch.daemon.folder import WatchedFolder
-from arwatch.daemon.place import Broke, Place
+from arwatch.daemon.folder_thread import FolderThread
+from arwatch.daemon.news import Broke, EventsLost, ObserverDied, State
 from arwatch.daemon.watch import trouble
 from arwatch.platform.processes import die_with_parent
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from arwatch.settings import Watch
-    from arwatch.work.room import Free
 
 STATE_S = 1.0
 """How often it is told how each folder is."""
@@ -62,30 +62,6 @@ class Ask:
 
 
 Order: TypeAlias = LookAt | Leave | Ask
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """How a folder is now."""
-
-    folder: Path
-    silent_s: float
-    """Seconds for which its file system has not answered; 0: nothing was asked."""
-    free: Free
-    """What could still be written there when that was last asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class EventsLost:
-    """The kernel dropped events; nobody knows of which folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class ObserverDied:
-    """One of watchdog's threads ended by an error."""
-
-    evidence: str
-    """The traceback."""
 
 
 class Looker:
@@ -161,7 +137,8 @@ class _Looking:
     def __init__(self, pipe: Connection, daemon: int) -> None:
         self._pipe = pipe
         self._daemon = daemon
-        self._places: dict[Path, Place] = {}
+        self._threads: dict[Path, FolderThread] = {}
+        self._leaving: dict[Path, FolderThread] = {}
         self._sending = threading.Lock()
 
     def serve(self) -> None:
@@ -175,30 +152,36 @@ class _Looking:
                         self._obey(order)
                     except Exception:
                         self._post(Broke(order.folder, traceback.format_exc()))
-            places = list(self._places.values())
-            for place in places:
-                place.stop()
+            threads = list(self._threads.values())
+            for thread in threads:
+                thread.stop()
             deadline = time.monotonic() + PART_S
-            for place in places:
-                place.join(max(0.0, deadline - time.monotonic()))
+            for thread in threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def _obey(self, order: Order) -> None:
         match order:
             case LookAt(folder=folder, watch=None):
-                self._begin(Place(folder, self._post))
+                self._begin(FolderThread(folder, self._post))
             case LookAt(folder=folder, watch=watch, suffix=suffix):
                 assert watch is not None  # noqa: S101 -- for the type checker
                 self._begin(WatchedFolder(folder, watch, suffix, self._post, holder=self._daemon))
             case Leave(folder=folder):
-                if (place := self._places.pop(folder, None)) is not None:
-                    place.stop()
+                if (thread := self._threads.pop(folder, None)) is not None:
+                    thread.stop()
+                    self._leaving[folder] = thread
             case Ask(folder=folder, what=what, arguments=arguments, options=options):
-                if (place := self._places.get(folder)) is not None:
-                    getattr(place, what)(*arguments, **dict(options))
+                if (thread := self._threads.get(folder)) is not None:
+                    getattr(thread, what)(*arguments, **dict(options))
 
-    def _begin(self, place: Place) -> None:
-        self._places[place.path] = place
-        place.start()
+    def _begin(self, thread: FolderThread) -> None:
+        before = self._threads.get(thread.path)
+        if before is not None and before.is_alive():  # told as broken by an order that it could not be given
+            before.stop()
+            self._leaving[thread.path] = before
+        self._threads[thread.path] = thread
+        # the lease that a new thread takes would be given back by the one of before, which is the same daemon
+        thread.start_after(self._leaving.pop(thread.path, None))
 
     def _post(self, news: object) -> None:
         """Send news; who has more than the daemon takes waits here."""
@@ -207,6 +190,6 @@ class _Looking:
 
     def _tell_states(self) -> None:
         while True:
-            for place in list(self._places.values()):
-                self._post(State(place.path, place.silent_s(), place.free))
+            for thread in list(self._threads.values()):
+                self._post(State(thread.path, thread.silent_s(), thread.free))
             time.sleep(STATE_S)

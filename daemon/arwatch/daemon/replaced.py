@@ -5,19 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arwatch.platform.fs import look_closely
+from arwatch.platform.fs import is_absent, look_closely
 
 if TYPE_CHECKING:
     from arwatch.model.job import Look
     from arwatch.platform.fs import Marks
+
+SCANS = 3
+"""A disk that fails hides files now and then: they are forgotten when it says that they have gone, or after so many."""
 
 
 class Replaced:
     """The last look at each file of a folder, and which files were replaced since."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Look, Marks]] = {}
-        self._seen: set[str] | None = None
+        self._known: dict[str, tuple[Look, Marks, int]] = {}
+        """Name -> the last look, and during which scan that was or after which one."""
+        self._scan = 0
         self._replaced: set[str] = set()
 
     def look(self, path: Path) -> Look | None:
@@ -25,20 +29,21 @@ class Replaced:
         name = str(path)
         found = look_closely(path)
         if found is None:
-            self._known.pop(name, None)
-            self._replaced.discard(name)
             return None
         before = self._known.get(name)
-        self._known[name] = found
-        if self._seen is not None:
-            self._seen.add(name)
+        self._known[name] = *found, self._scan
         if before is not None and before[0] == found[0] and found[1].is_another_file(before[1]):
             self._replaced.add(name)
         return found[0]
 
-    def knows(self, path: Path) -> bool:
-        """Whether a file was there when it was looked at last."""
-        return str(path) in self._known
+    def has_gone(self, path: Path) -> bool:
+        """Forget a file that surely is not there any more; gives whether it was known."""
+        name = str(path)
+        if name not in self._known or not is_absent(path):
+            return False
+        del self._known[name]
+        self._replaced.discard(name)
+        return True
 
     def take(self, path: Path) -> bool:
         """Whether a file was replaced since this was last asked."""
@@ -47,13 +52,11 @@ class Replaced:
         return replaced
 
     def begin_scan(self) -> None:
-        """Take note from now on which files are there."""
-        self._seen = set()
-
-    def end_scan(self) -> list[Path]:
-        """Forget the files that were not seen since the scan began; gives them."""
-        seen, self._seen = self._seen, None
-        gone = [] if seen is None else [name for name in self._known if name not in seen]
-        for name in gone:
+        """Take note from now on which files are there; forget those that `SCANS` scans have not seen."""
+        self._scan += 1
+        for name in [name for name, (_, _, scan) in self._known.items() if scan < self._scan - SCANS]:
             del self._known[name]
-        return [Path(name) for name in gone]
+
+    def missed(self) -> list[Path]:
+        """Give the files that were not seen since the scan began: they have gone, or the disk fails."""
+        return [Path(name) for name, (_, _, scan) in self._known.items() if scan != self._scan]

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from arwatch import __version__
 from arwatch.daemon import lease, reloading
-from arwatch.daemon.arrivals import ALL, Arrivals, Wanted
+from arwatch.daemon.arrivals import Arrivals
+from arwatch.daemon.first_scan import ALL, Backlog
 from arwatch.daemon.folders import Folders
 from arwatch.daemon.heartbeat import SPARE_S, TELL_S, Heartbeat, status
-from arwatch.daemon.opening import begin_anew, counts_since, open_ledger
+from arwatch.daemon.ledger_start import begin_anew, counts_since, open_ledger
 from arwatch.daemon.report import Report
 from arwatch.daemon.retention import Retention
 from arwatch.daemon.tonight import Tonight
@@ -28,7 +29,7 @@ from arwatch.process.stages import recipe
 from arwatch.telling import systemd
 from arwatch.telling.log import Log
 from arwatch.work.happenings import Ended, Returned
-from arwatch.work.local import LocalPool
+from arwatch.work.local_pool import LocalPool
 from arwatch.work.pool import Lost
 from arwatch.work.retry import Policy
 from arwatch.work.scheduler import Scheduler
@@ -61,7 +62,7 @@ class Service:
         What asks the daemon to end or to read its settings again; noted since before `settings` were read.
     source : Path or None
         The settings' file; None: they are the defaults.
-    wanted : Wanted
+    backlog : Backlog
         Which of the frames that are there already are left alone.
     """
 
@@ -73,11 +74,11 @@ class Service:
         signals: Signals,
         *,
         source: Path | None = None,
-        wanted: Wanted = ALL,
+        backlog: Backlog = ALL,
     ) -> None:
         self._settings = settings
         self._source = str(source) if source else "none, defaults"
-        self._wanted = wanted
+        self._wanted = backlog
         self._state_in_use = settings.state
         self._reread = reread
         self._signals = signals
@@ -117,7 +118,8 @@ class Service:
         for happening in self._scheduler.collect():
             self._happened(happening)
         if self._stop_by is None:
-            self._folders.take(self._arrivals, self._report)
+            for item in self._folders.news_of_frames(self._report):
+                self._arrivals.take(item)
             self._scheduler.close_roots(self._folders.closed_roots(), self._folders.stalled_roots())
             for happening in self._scheduler.dispatch():
                 self._happened(happening)
@@ -205,7 +207,7 @@ class Service:
         )
         opened.callback(self._scheduler.close)
         self._arrivals = Arrivals(
-            self._settings, self._folders, ledger, self._scheduler.given, self._report, wanted=self._wanted
+            self._settings, self._folders, ledger, self._scheduler.given, self._report, backlog=self._wanted
         )
 
     def _stop(self) -> None:
@@ -279,7 +281,7 @@ class Service:
         if isinstance(error, DamagedLedgerError):
             folder = self._arrivals.ledger.path.parent  # not that of settings that were changed since
             self._arrivals.ledger.close()
-            self._arrivals.ledger = begin_anew(folder, self._folders.paths, error, self._report.log)
+            self._arrivals.use(begin_anew(folder, self._folders.paths, error, self._report.log))
             self._scheduler.use(self._arrivals.ledger)
         elif is_passing(error):  # full disk, I/O error, locked
             now = time.monotonic()

@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from arwatch.daemon.report import Report
+
+STALLED_S = 10.0
+"""A file system that has not answered for so long is told as stalled."""
+ANSWERS_S = 1.0
+"""One whose last answer is not older than this has returned."""
+
 
 @dataclass(slots=True)
 class Trouble:
@@ -24,6 +31,29 @@ class Trouble:
     """Their file system does not answer."""
     returning: set[Path] = field(default_factory=set)
     """They were told as missing: that they are there again is told, too."""
+
+    def writable(self, folder: Path, why_not: str | None, report: Report) -> bool:
+        """Tell that outputs can be written to a folder (None) or why not; gives whether they can again."""
+        if why_not is not None:
+            self.unwritable.add(folder)
+            report.log("output.blocked", folder=str(folder), reason=f"{why_not}; frames wait until then")
+        elif folder in self.unwritable:
+            self.unwritable.discard(folder)
+            report.log("output.resumed", folder=str(folder))
+            return True
+        return False
+
+    def silent(self, folder: Path, silent_s: float, report: Report) -> bool:
+        """Tell once that a file system does not answer, and once that it does; gives whether it does again."""
+        if silent_s >= STALLED_S and folder not in self.stalled:
+            self.stalled.add(folder)
+            reason = "its file system does not answer; its frames wait, all others go on"
+            report.log("watch.stalled", folder=str(folder), reason=reason)
+        elif silent_s < ANSWERS_S and folder in self.stalled:
+            self.stalled.discard(folder)
+            report.log("watch.returned", folder=str(folder))
+            return True
+        return False
 
     def closed(self, outputs: Mapping[Path, Path]) -> list[Path]:
         """Give the watched folders whose frames cannot be worked on; `outputs`: each with its outputs' folder."""

@@ -1,11 +1,12 @@
 """Raw files: which formats there are, how long a file must be, and what is in it.
 
-A new format is a folder beside `arw` that makes a `RawFormat`, and a line in `FORMATS`.
+A new format is a module or folder beside `arw` that makes a `RawFormat`, and a line in `FORMATS`.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING, BinaryIO
 
 from arwatch.errors import ReadError
@@ -13,6 +14,7 @@ from arwatch.formats.arw import ARW
 from arwatch.formats.format import HEAD, RawFormat
 
 if TYPE_CHECKING:
+    from io import BufferedRandom
     from pathlib import Path
 
     from arwatch.model.frame import Frame
@@ -66,8 +68,17 @@ def length_of(path: Path, size: int) -> int:
         return size
 
 
-def load(path: Path) -> bytes:
-    """Read a raw file into memory, once: whatever is done with the bytes, the file system can fail no more.
+_PIECE = 1 << 20
+"""Bytes that are copied at once."""
+
+
+def load(path: Path) -> BufferedRandom:
+    """Copy a raw file into memory, once: whatever is done with the copy, the file system can fail no more.
+
+    Returns
+    -------
+    BufferedRandom
+        A file without a name that lies in memory, at its beginning; closing it frees that.
 
     Raises
     ------
@@ -79,18 +90,31 @@ def load(path: Path) -> bytes:
         There is no such file (any more).
     """
     try:
-        with path.open("rb", buffering=0) as file:  # a buffer would make two more copies of the bytes
+        with path.open("rb") as file:
             needed_length(file, os.fstat(file.fileno()).st_size)
             file.seek(0)
-            return file.readall()
+            copy = os.fdopen(os.memfd_create("frame"), "w+b")
+            try:
+                shutil.copyfileobj(file, copy, _PIECE)
+                copy.flush()
+                copy.seek(0)  # whoever reads it next, as for its digest, must get all of it
+            except BaseException:
+                copy.close()
+                raise
+            return copy
     except FileNotFoundError:
         raise
     except OSError as error:
         raise ReadError(f"the file could not be read: {error.strerror or error}") from error
 
 
-def decode(data: bytes) -> Frame:
-    """Decode the bytes of a raw file of any known format.
+def decode(file: BinaryIO) -> Frame:
+    """Decode a raw file of any known format.
+
+    Parameters
+    ----------
+    file
+        What `load` gave. It is empty afterwards: the frame's mosaic takes its room in memory.
 
     Returns
     -------
@@ -102,9 +126,11 @@ def decode(data: bytes) -> Frame:
     FrameError
         The file is incomplete, damaged, not supported or no raw file at all, or there is not enough memory.
     """
-    return format_of(data[:HEAD]).decode(data)
+    file.seek(0)
+    return format_of(file.read(HEAD)).decode(file)
 
 
 def read(path: Path) -> Frame:
     """Load and decode a raw file of any known format; raises what `load` and `decode` raise."""
-    return decode(load(path))
+    with load(path) as file:
+        return decode(file)

@@ -24,8 +24,9 @@ class RawFormat:
 
     Both lengths are in bytes. It raises a FrameError if the file can never become a frame. It loads no heavy
     library, because the daemon calls it for each file that stopped growing."""
-    decode: Callable[[bytes], Frame]
-    """Decodes a file's bytes; raises FrameError. It may load heavy libraries when it is called."""
+    decode: Callable[[BinaryIO], Frame]
+    """Decodes a file that lies in memory, and may empty it; raises FrameError. It may load heavy libraries when it is
+    called."""
 
 
 HEAD = 16

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _LATEST_S = 1e11
 """The year 5138: a time beyond it is damage."""
 _LARGEST = 2**63 - 1
+_LAST_NUMBER = 2**62
+"""No ledger counts so far; beyond the largest whole number it could not count on."""
 
 
 def key_of(path: Path) -> bytes:
@@ -42,7 +44,7 @@ def columns_of_figures(figures: Figures) -> dict[str, Any]:
 
 
 def _path(value: Any) -> Path:
-    if type(value) is not bytes or not value or b"\0" in value:
+    if type(value) is not bytes or not value.startswith(b"/") or b"\0" in value:
         raise ValueError(f"{value!r:.80}")
     return Path(os.fsdecode(value))
 
@@ -55,6 +57,12 @@ def _text(value: Any) -> str:
 
 def _count(value: Any) -> int:
     if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r:.80}")
+    return value
+
+
+def _ordinal(value: Any) -> int:
+    if type(value) is not int or not 0 < value <= _LAST_NUMBER:
         raise ValueError(f"{value!r:.80}")
     return value
 
@@ -137,7 +145,7 @@ QUEUE: dict[str, Reader] = {
     "output": _maybe(_path),
 }
 HISTORY: dict[str, Reader] = {
-    "number": _whole,
+    "number": _ordinal,
     "path": _path,
     "state": _one_of(*ENDED),
     "size": _maybe(_count),
@@ -164,7 +172,7 @@ HISTORY: dict[str, Reader] = {
 }
 ATTEMPTS: dict[str, Reader] = {
     "path": _path,
-    "number": _whole,
+    "number": _ordinal,
     "began": _maybe(_moment),
     "ended": _maybe(_moment),
     "result": _one_of(*RESULTS),

@@ -24,11 +24,9 @@ COMPANIONS = ("-wal", "-shm", "-journal")
 """Endings of the files that SQLite keeps beside a database."""
 PATIENCE_S = 10.0
 """How long another process may hold the ledger."""
-_CACHE_KIB = 8192
-"""Memory for pages: a queue of some ten thousand frames fits in."""
 _SMALL = 16 << 20
 """Bytes of a file that is checked as a whole at each opening."""
-_CHECK_S = 0.25
+CHECK_S = 0.25
 """How long the check of a whole file may take; what it does not reach is found when it is read."""
 _HEADER_VERSIONS = slice(18, 20)
 """Bytes of the file's header that say by which versions of SQLite it may be written and read."""
@@ -61,7 +59,6 @@ class Database:
             db._switch_to_wal()
             # a power cut may cost the last steps, never the ledger; the outputs themselves say what was done
             db.run("PRAGMA synchronous = NORMAL")
-            db.run(f"PRAGMA cache_size = -{_CACHE_KIB}")
         except BaseException:
             db.close()
             raise
@@ -75,6 +72,13 @@ class Database:
         """Give all rows that a statement finds."""
         try:
             return self.connection.execute(statement, values).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise self._explained(error) from error
+
+    def each(self, statement: str) -> Iterator[tuple[Any, ...]]:
+        """Give the rows that a statement finds, one after the other."""
+        try:
+            yield from self.connection.execute(statement)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._explained(error) from error
 
@@ -95,7 +99,11 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do all of it or nothing."""
+        """Do all of it or nothing; within another one it is a part of that."""
+        is_part = self.connection.in_transaction
+        if is_part:
+            yield
+            return
         self.run("BEGIN IMMEDIATE")
         try:
             yield
@@ -106,8 +114,10 @@ class Database:
                     self.connection.execute("ROLLBACK")
             raise
 
-    def check(self, *, thorough: bool) -> None:
+    def check(self, *, thorough: bool) -> bool:
         """Look for damage: in the queue always, in all of the file where it is small or `thorough`, within limits.
+
+        Gives whether it was looked for in all of the file.
 
         Raises
         ------
@@ -115,8 +125,9 @@ class Database:
             Some was found.
         """
         self._check_pragma("integrity_check('queue')")
-        if thorough or os.stat(self.path).st_size <= _SMALL:  # noqa: PTH116 -- a file that vanished is an OSError
-            deadline = time.monotonic() + _CHECK_S
+        everywhere = thorough or os.stat(self.path).st_size <= _SMALL  # noqa: PTH116 -- a file that vanished is an OSError
+        if everywhere:
+            deadline = time.monotonic() + CHECK_S
             self.connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
             try:
                 self._check_pragma("integrity_check(1)")
@@ -125,6 +136,7 @@ class Database:
                     raise
             finally:
                 self.connection.set_progress_handler(None, 0)
+        return everywhere
 
     def ask(self, question: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
         """Give what a function of `schema` finds out."""

@@ -1,8 +1,8 @@
 """What can be wrong with a ledger: damage, what passes with time, and what only the user can mend.
 
-Everything else that SQLite raises (IntegrityError, ProgrammingError, InterfaceError, a statement that it does not
-understand although the tables are as they should be) is a mistake in arwatch: it is handed on as it is, and the file is
-left alone.
+Everything else that SQLite raises (a value that is missing, ProgrammingError, InterfaceError, a statement that it does
+not understand although the tables are as they should be) is a mistake in arwatch: it is handed on as it is, and the
+file is left alone.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ class NoLedgerError(LedgerError):
 
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG}
+_TWICE = {sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_ROWID}
+"""A row under a key that the table did not show a moment ago: every key is new, or its row is replaced."""
 _PASSING = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -40,7 +42,7 @@ _PASSING = {
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether SQLite found the file itself damaged."""
-    return primary_code(error) in _DAMAGE
+    return primary_code(error) in _DAMAGE or getattr(error, "sqlite_errorcode", None) in _TWICE
 
 
 def is_passing(error: sqlite3.Error) -> bool:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from arwatch.ledger.columns import QUEUE, key_of
-from arwatch.ledger.records import Entry, read_entry
+from arwatch.ledger.records import Entry, read_entry, read_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -137,10 +137,6 @@ class Queue:
             {"path": key_of(path), "now": self._clock()},
         )
 
-    def forget(self, path: Path) -> None:
-        """Wait for a frame no longer; what became of it before remains."""
-        self._db.run("DELETE FROM queue WHERE path = ?", (key_of(path),))
-
     def next(self, roots: Sequence[Path] | None = None) -> Entry | None:
         """Give the frame to work on now, of some folders or of all: live ones first, the oldest first among each."""
         now = self._clock()
@@ -158,14 +154,15 @@ class Queue:
         row = self._db.row(f"SELECT count(*) FROM queue WHERE state = 'settled' AND ({self._mine})", self._ends)
         return int(row[0]) if row else 0
 
-    def next_retry_s(self) -> float | None:
-        """Seconds until a retried frame may go again; None: none waits for that."""
+    def next_retry_s(self, roots: Sequence[Path] | None = None) -> float | None:
+        """Seconds until a retried frame of some folders, or of all, may go again; None: none waits for that."""
+        mine, ends = (self._mine, self._ends) if roots is None else _below(roots)
         row = self._db.row(
             "SELECT not_before FROM queue INDEXED BY queue_retries"
-            f" WHERE state = 'settled' AND not_before > 0 AND ({self._mine}) ORDER BY not_before LIMIT 1",
-            self._ends,
+            f" WHERE state = 'settled' AND not_before > 0 AND ({mine}) ORDER BY not_before LIMIT 1",
+            ends,
         )
-        return min(max(0.0, row[0] - self._clock()), LONGEST_DELAY_S) if row else None
+        return min(max(0.0, read_wait(row[0]) - self._clock()), LONGEST_DELAY_S) if row else None
 
     def _end_attempt(
         self, path: Path, result: Result | State, code: FailureCode | None = None, reason: str | None = None
@@ -187,7 +184,9 @@ def _below(roots: Sequence[Path]) -> tuple[str, list[bytes]]:
     """Give the condition for a path to lie below one of these folders, and its values."""
     keys = [key_of(root).removesuffix(b"/") for root in roots]
     # "0" follows "/" in ASCII: what lies between the two is below the folder
-    return " OR ".join("(path > ? AND path < ?)" for _ in keys) or "0", [k + end for k in keys for end in (b"/", b"0")]
+    ends = [key + end for key in keys for end in (b"/", b"0")]
+    # of no folders: no path is before the empty one; a condition that is false by itself SQLite refuses with an index
+    return " OR ".join("(path > ? AND path < ?)" for _ in keys) or "path < x''", ends
 
 
 def encodable(text: str | None) -> str | None:

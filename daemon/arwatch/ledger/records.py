@@ -135,6 +135,19 @@ def read_first_version(row: Sequence[Any]) -> dict[str, Any]:
     return _read(row, FIRST_VERSION)
 
 
+def read_path(value: Any) -> Path:
+    """Read the path of a frame."""
+    path: Path = _read((value,), {"path": QUEUE["path"]})["path"]
+    return path
+
+
+def read_wait(not_before: Any) -> float:
+    """Read the time until which a frame in the queue waits, seconds since 1970."""
+    if type(not_before) is not float:
+        raise DamagedLedgerError(f"the ledger is damaged: not_before of a row is {not_before!r:.80}")
+    return not_before
+
+
 def _read(row: Sequence[Any], readers: Mapping[str, Reader]) -> dict[str, Any]:
     name = ""
     try:

@@ -183,4 +183,6 @@ def _expected(version: int) -> dict[str, str]:
 def _tables(connection: sqlite3.Connection) -> dict[str, str]:
     """Give the statement for each table, index and view, without comments and with single spaces."""
     found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    if any(type(value) is not str for row in found for value in row):
+        raise DamagedLedgerError("the ledger is damaged: the names and statements of its tables are no text")
     return {name: " ".join(re.sub(r"--.*", "", sql).split()) for name, sql in found}

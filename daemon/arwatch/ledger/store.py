@@ -6,7 +6,6 @@ One SQLite file in the state folder, one transaction a step. The tables and a dr
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from pathlib import Path
@@ -15,11 +14,12 @@ from typing import TYPE_CHECKING
 from arwatch import __version__
 from arwatch.errors import Fate
 from arwatch.ledger import migrations, schema
+from arwatch.ledger.checking import check_rows
 from arwatch.ledger.columns import columns_of_figures, key_of
 from arwatch.ledger.database import COMPANIONS, NAME, Database
 from arwatch.ledger.faults import DamagedLedgerError, LedgerError, is_passing
 from arwatch.ledger.queue import COLUMNS, Queue, encodable
-from arwatch.ledger.records import ENDED_ENTRY, Entry, State, read_ended_entry, read_entry
+from arwatch.ledger.records import ENDED_ENTRY, Entry, State, read_ended_entry, read_entry, read_path
 from arwatch.ledger.schema import NEWEST
 from arwatch.model.figures import Figures
 
@@ -130,8 +130,9 @@ class Ledger(Queue):
 
     def vanished(self, path: Path) -> None:
         """Record that the file of a frame that had ended was removed or moved away."""
-        self.ask_again(path)
-        self.gone(path)
+        with self._db.transaction():
+            self.ask_again(path)
+            self.gone(path)
 
     def had_gone(self, path: Path) -> bool:
         """Whether the file that was under this path before had gone: what is there now is another frame."""
@@ -145,7 +146,7 @@ class Ledger(Queue):
             f" UNION ALL SELECT path FROM history AS life WHERE output = :output AND {NEWEST}",
             {"output": key_of(output)},
         )
-        return [Path(os.fsdecode(key)) for (key,) in rows]
+        return [read_path(key) for (key,) in rows]
 
     def prune(self, keep_days: float, most: int = 500) -> int:
         """Remove what was recorded more days ago than are to be kept (0: keep all).
@@ -230,7 +231,8 @@ def _open(path: Path, now: float) -> tuple[Database, bool]:
     db = Database.for_writing(path)
     try:
         created = migrations.bring_up_to_date(db, now)
-        db.check(thorough=ended_uncleanly)
+        if db.check(thorough=ended_uncleanly):
+            check_rows(db)
     except BaseException:
         db.close()
         raise

@@ -46,10 +46,18 @@ def _denied(folder: Path) -> str:
     found = folder.stat()
     owner = "an account that the service cannot see" if _is_hidden(found.st_uid) else _user(found.st_uid)
     mode = stat.filemode(found.st_mode)
-    name, group = shlex.quote(str(folder)), _group(os.getegid())
-    allow = f"sudo chgrp {group} {name} && sudo chmod g+rwxs {name}"
-    me = _user(os.geteuid())
+    me, allow = _user(os.geteuid()), _allow(folder, found)
     return f"permission denied for {me}: the folder is {mode} and belongs to {owner}; allow it with: {allow}"
+
+
+def _allow(folder: Path, found: os.stat_result) -> str:
+    """Give the command that changes the rights that count for us: the owner's, else the group's."""
+    name = shlex.quote(str(folder))
+    if found.st_uid == os.geteuid():
+        return f"chmod u+rwx {name}"
+    if found.st_gid in {os.getegid(), *os.getgroups()}:
+        return f"sudo chmod g+rwxs {name}"
+    return f"sudo chgrp {_group(os.getegid())} {name} && sudo chmod g+rwxs {name}"
 
 
 def _is_hidden(uid: int) -> bool:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LATEST_NS = 2**63 - 1
 """Nanoseconds since 1970 to the year 2262: later times, as broken file systems give, do not fit into the ledger."""
 
+_TRIES = 5
+"""How often a disk that fails now and then is asked whether it is mounted."""
+
 NO_MORE_FILES = "the file system can hold no more files, whatever their size (df -i): remove some"
 
 
@@ -73,12 +76,11 @@ def look_closely(path: Path) -> tuple[Look, Marks] | None:
 
 def is_absent(path: Path) -> bool:
     """Whether there surely is nothing under this name; a disk that fails or is away says nothing about its files."""
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return path.parent.is_dir()
-    except (OSError, ValueError):
-        return False
+    with suppress(OSError, ValueError):
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            return path.parent.is_dir()
     return False
 
 
@@ -178,9 +180,17 @@ def count_below_in_steps(folder: Path, wanted: Callable[[str], bool]) -> Iterato
 def mount_point(path: Path) -> Path:
     """Give the folder at which the file system that holds a path is mounted."""
     place = path.resolve()
-    while not place.is_mount():
+    while not is_mounted(place):
         place = place.parent
     return place
+
+
+def is_mounted(place: Path) -> bool:
+    """Whether a file system is mounted at a folder; one that answers with errors only (a dead sshfs) counts as none."""
+    for _ in range(_TRIES):
+        with suppress(OSError):
+            return place.is_mount()
+    return False
 
 
 def belongs_on_a_disk_that_is_away(path: Path, table: Path = Path("/etc/fstab")) -> bool:
@@ -192,7 +202,7 @@ def belongs_on_a_disk_that_is_away(path: Path, table: Path = Path("/etc/fstab"))
     places = [_unescaped(fields[1]) for line in lines if not line.startswith(b"#") and len(fields := line.split()) >= 2]
     real = path.absolute()
     return any(
-        place.is_absolute() and place != place.parent and real.is_relative_to(place) and not place.is_mount()
+        place.is_absolute() and place != place.parent and real.is_relative_to(place) and not is_mounted(place)
         for place in places
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import shutil
 import signal
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 LONGEST_FOLDER = 107 - len("/listener-01234567")
 """Bytes: the path of a socket has 107 at most (unix(7))."""
+SOCKETS = "arwatch-sockets-"
+"""What the names of folders for sockets begin with."""
+NEW_S = 60.0
+"""A folder that is younger may be one that its process is just about to lock."""
 KILL_S = 1.0
 """How long a killed fork server is waited for."""
 WORKERS_ENVIRONMENT = {
@@ -80,13 +85,46 @@ def _have_folder_for_sockets() -> None:
         if os.lstat(known.get("tempdir")).st_uid == os.geteuid():
             return
     tempfile.tempdir = None  # TMPDIR itself may have gone: another place is looked for
-    folder = tempfile.mkdtemp(prefix="arwatch-")
+    folder = tempfile.mkdtemp(prefix=SOCKETS)
     if len(os.fsencode(folder)) > LONGEST_FOLDER:
         os.rmdir(folder)  # noqa: PTH106 -- as it was made
-        folder = tempfile.mkdtemp(prefix="arwatch-", dir="/tmp")
+        folder = tempfile.mkdtemp(prefix=SOCKETS, dir="/tmp")
     known["tempdir"] = folder
+    with contextlib.suppress(OSError):
+        _remove_left_behind(Path(folder).parent)
+        known["tempdir_held"] = _held(Path(folder))  # until this process ends, in whatever way
     # multiprocessing's own tidying up would complain where the folder has gone
     util.Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=0)
+
+
+def _remove_left_behind(above: Path) -> None:
+    """Remove the folders for sockets of our processes that were killed: nobody holds them any more."""
+    for folder in above.glob(f"{SOCKETS}*"):
+        with contextlib.suppress(OSError):
+            found = folder.lstat()
+            if found.st_uid == os.geteuid() and time.time() - found.st_mtime > NEW_S:
+                file = _held(folder)
+                try:
+                    shutil.rmtree(folder, ignore_errors=True)
+                finally:
+                    os.close(file)
+
+
+def _held(folder: Path) -> int:
+    """Lock a folder for ourselves; gives the descriptor that holds it.
+
+    Raises
+    ------
+    OSError
+        Another process holds it, or it is no folder.
+    """
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise
+    return file
 
 
 def kill_fork_server() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from arwatch import formats
 from arwatch.model.figures import Figures
@@ -25,15 +25,15 @@ class Decoded:
     """What EXIF tells."""
 
 
-def decode(job: Job, data: bytes, digest: str) -> Decoded:
-    """Decode the bytes of a job's file, whose SHA-256 is `digest`.
+def decode(job: Job, file: BinaryIO, digest: str) -> Decoded:
+    """Decode the copy of a job's file, whose SHA-256 is `digest`.
 
     Raises
     ------
     FrameError, MemoryError
-        They cannot be decoded.
+        It cannot be decoded.
     """
-    frame = formats.decode(data)
+    frame = formats.decode(file)
     exposure = frame.exposure
     taken = start_of(exposure, job.settings.camera)
     figures = Figures(

@@ -15,7 +15,7 @@ from arwatch.model.figures import Figures
 from arwatch.model.outcome import Failed, Outcome, Unsettled, Written
 from arwatch.platform.fs import look, look_closely
 from arwatch.process.decode import decode
-from arwatch.process.place import made_before, target_of
+from arwatch.process.destination import made_before, target_of
 from arwatch.process.stages import is_current
 from arwatch.process.subtract import subtract
 from arwatch.process.write import FINGERPRINT, write
@@ -52,13 +52,12 @@ def _run_stages(job: Job) -> Outcome:
     if (done := made_before(job)) is not None:
         return done
     clock = _Stopwatch()
-    data = formats.load(job.source.path)
-    digest = hashlib.sha256(data).hexdigest()
-    fingerprint = digest[:FINGERPRINT]
-    if (done := made_before(job, fingerprint)) is not None:
-        return done
-    decoded = decode(job, data, digest)
-    del data  # a frame's size of memory, which the next stages need
+    with formats.load(job.source.path) as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        fingerprint = digest[:FINGERPRINT]
+        if (done := made_before(job, fingerprint)) is not None:
+            return done
+        decoded = decode(job, file, digest)
     after = look_closely(job.source.path)
     if after is None or after[0] != before[0] or after[1].is_another_file(before[1]):
         return Unsettled(reason="the file changed while it was read")

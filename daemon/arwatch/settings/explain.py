@@ -69,7 +69,8 @@ def _hint(section: str, key: str, value: object) -> str:
     homes = [home for home in _homes(key) if home != f"[{section}]"]
     close = difflib.get_close_matches(key.lower(), known, n=1)
     if close:
-        example = f", a list: {close[0]} = [{_shown(value)}]" if close[0] == f"{key}s" else ""
+        values = value if isinstance(value, list) else [value]
+        example = f", a list: {close[0]} = {_shown(values)}" if close[0] == f"{key}s" else ""
         return f"did you mean {close[0]}{example}?" + (f" ({key} belongs to {' or '.join(homes)})" if homes else "")
     if homes:
         return f"it belongs to {' or '.join(homes)}"

@@ -32,7 +32,10 @@ def load(path: Path | None) -> Settings:
     try:
         settings = Settings.model_validate(reading.table)
     except ValidationError as error:
-        wrong += [explain(item, text) for item in error.errors()]
+        of_values = [explain(item, text) for item in error.errors()]
+        # where the value is of the wrong kind, too, the mend of its form alone would lead to the next mistake
+        lines = {line for line, _ in of_values}
+        wrong = [slip for slip in wrong if slip[0] not in lines] + of_values
     if wrong:
         many = "1 setting" if len(wrong) == 1 else f"{len(wrong)} settings"
         told = "\n".join(f"  line {line}: {what}" if line else f"  {what}" for line, what in sorted(wrong))

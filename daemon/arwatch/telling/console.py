@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from arwatch.telling.events import Event
+    from arwatch.telling.outlet import Outlet
     from arwatch.telling.screen import Screen
-    from arwatch.telling.sinks import Place
 
 LABEL = 15
 """Columns of the event's name."""
@@ -98,16 +98,18 @@ class Console:
             self._screen.line(self._renderer.text(event, self._screen.width))
 
 
-def make(place: Place) -> Console | None:
+def make(outlet: Outlet) -> Console | None:
     """Write lines for people where people read; with `level = "debug"` they see every event."""
-    return Console(place.screen, everything=place.everything, progress=place.progress) if place.people else None
+    return Console(outlet.screen, everything=outlet.everything, progress=outlet.progress) if outlet.people else None
 
 
 def _facts(event: Event, room: int) -> str:
     """Give facts as people read them, in `room` columns if that can be; the reason is not among them."""
     if event.name == "frame.written":
         return _written(event.facts, room)
-    facts = {name: value for name, value in event.facts.items() if name not in {"reason", "path"} and value is not None}
+    # one line a frame: where its output lies is in JSON and in the journal
+    untold = {"reason", "path"} | ({"output"} if event.name == "frame.skipped" else set())
+    facts = {name: value for name, value in event.facts.items() if name not in untold and value is not None}
     frame, folder = facts.pop("frame", None), facts.pop("folder", None)
     parts = [_value(folder)] if folder is not None else []
     parts += [f"{name}={_value(value)}" for name, value in facts.items()]

@@ -9,7 +9,7 @@ from arwatch.telling.json_lines import as_json
 
 if TYPE_CHECKING:
     from arwatch.telling.events import Event
-    from arwatch.telling.sinks import Place
+    from arwatch.telling.outlet import Outlet
 
 PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 """Level -> syslog's number, which the journal keeps (sd-daemon(3))."""
@@ -39,6 +39,6 @@ class Journal:
             self._stream.flush()
 
 
-def make(place: Place) -> Journal | None:
+def make(outlet: Outlet) -> Journal | None:
     """Write to the journal where stderr leads there and is not set to be for people."""
-    return Journal(place.stream) if place.journal else None
+    return Journal(outlet.stream) if outlet.journal else None

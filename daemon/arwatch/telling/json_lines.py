@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from arwatch.telling.events import Event
-    from arwatch.telling.sinks import Place
+    from arwatch.telling.outlet import Outlet
 
 
 def as_json(event: Event) -> str:
@@ -34,6 +34,6 @@ class JsonLines:
         self._stream.flush()
 
 
-def make(place: Place) -> JsonLines | None:
+def make(outlet: Outlet) -> JsonLines | None:
     """Write JSON where neither people nor the journal read."""
-    return None if place.people or place.journal else JsonLines(place.stream)
+    return None if outlet.people or outlet.journal else JsonLines(outlet.stream)

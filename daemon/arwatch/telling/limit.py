@@ -10,7 +10,7 @@ from arwatch.telling.events import EVENTS, Event
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from arwatch.telling.sinks import Sink
+    from arwatch.telling.outlet import Sink
 
 BURST = 200
 """Events of one name that are written at once: more than a camera makes within minutes."""

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 import structlog
 
 from arwatch.telling.events import EVENTS, LEVELS, Event
-from arwatch.telling.sinks import Place, choose
+from arwatch.telling.outlet import Outlet
+from arwatch.telling.sinks import choose
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
     from typing import Any
 
     from arwatch.settings import Log as LogSettings
-    from arwatch.telling.sinks import Sink
+    from arwatch.telling.outlet import Sink
 
 
 class Log:
@@ -39,7 +40,7 @@ class Log:
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-                _HandOn(choose(Place.of(settings, stream))),
+                _HandOn(choose(Outlet.of(settings, stream))),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(LEVELS[settings.level]),
         )

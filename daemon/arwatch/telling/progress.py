@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from arwatch.telling.events import Event
+    from arwatch.telling.outlet import Outlet
     from arwatch.telling.screen import Screen
-    from arwatch.telling.sinks import Place
 
 RECENT_S = 60.0
 """The rate is that of the frames that ended within this time."""
 _ENDS = {"frame.written", "frame.skipped", "frame.failed"}
+_COUNTS = {"frame.written", "backlog.progress"}
+"""Events that say how many frames are in the queue; the `waiting` of watch.scanned may still grow."""
 
 
 class Tally(NamedTuple):
@@ -66,7 +68,7 @@ class Counter:
             else:
                 self._waiting = max(0, self._waiting - 1)
         # the queue's own count: frames of earlier runs are in it, of which no event told
-        if isinstance(waiting := event.facts.get("waiting"), int):
+        if event.name in _COUNTS and isinstance(waiting := event.facts.get("waiting"), int):
             self._waiting = waiting
 
     @property
@@ -96,9 +98,9 @@ class Progress:
         self._screen.bottom("" if EVENTS[event.name].last else str(self._counter.tally))
 
 
-def make(place: Place) -> Progress | None:
+def make(outlet: Outlet) -> Progress | None:
     """Show progress where there is a line for it."""
-    return Progress(place.screen) if place.progress else None
+    return Progress(outlet.screen) if outlet.progress else None
 
 
 def _duration(seconds: float) -> str:

@@ -1,74 +1,28 @@
-"""Sinks take events: the protocol, and which sinks a process has.
+"""Which sinks a process has.
 
 A new sink is a file with a class that has `take` and a function `make`, and a line in `COUNTERS` or `WRITERS` below.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self, TextIO
+from typing import TYPE_CHECKING
 
-from arwatch.telling import console, journal, json_lines, patient, progress, systemd
-from arwatch.telling.events import LEVELS
+from arwatch.telling import console, journal, json_lines, progress
 from arwatch.telling.limit import Limited
-from arwatch.telling.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from arwatch.settings import Log as LogSettings
-    from arwatch.telling.events import Event
+    from arwatch.telling.outlet import Outlet, Sink
 
-
-class Sink(Protocol):
-    """Takes events."""
-
-    def take(self, event: Event) -> None:
-        """Do with an event what the sink is for. Whatever it raises costs this one event in this one sink."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a sink's `make` decides by: whether it has its place here, and how it looks there."""
-
-    settings: LogSettings
-    """The section `[log]`."""
-    stream: TextIO
-    """Where lines go."""
-    screen: Screen
-    """The same stream, as one that may be a terminal."""
-    people: bool
-    """Whether people read the stream, not programs."""
-    journal: bool
-    """Whether the stream leads to systemd's journal."""
-
-    @classmethod
-    def of(cls, settings: LogSettings, stream: TextIO | None) -> Self:
-        """Look at a stream; None is this process's stderr."""
-        lines = stream or patient.stderr()
-        people = settings.format == "console" or (settings.format == "auto" and lines.isatty())
-        leads_there = not people and stream is None and systemd.stderr_is_journal()
-        return cls(settings, lines, Screen(lines), people, leads_there)
-
-    @property
-    def everything(self) -> bool:
-        """Whether people want to see each event."""
-        return self.settings.level == "debug"
-
-    @property
-    def progress(self) -> bool:
-        """Whether there is a progress line: people look at a terminal, and what it counts (`info`) is told."""
-        return self.people and self.screen.is_terminal and LEVELS[self.settings.level] <= LEVELS["info"]
-
-
-COUNTERS: Sequence[Callable[[Place], Sink | None]] = (progress.make,)
+COUNTERS: Sequence[Callable[[Outlet], Sink | None]] = (progress.make,)
 """Sinks that get every event, because they count."""
-WRITERS: Sequence[Callable[[Place], Sink | None]] = (console.make, json_lines.make, journal.make)
+WRITERS: Sequence[Callable[[Outlet], Sink | None]] = (console.make, json_lines.make, journal.make)
 """Sinks that write a line an event; they are spared floods of noise."""
 
 
-def choose(place: Place) -> list[Sink]:
+def choose(outlet: Outlet) -> list[Sink]:
     """Make the sinks that have their place here; a sink that has not is simply not there."""
-    counters = [sink for make in COUNTERS if (sink := make(place)) is not None]
-    writers = [sink for make in WRITERS if (sink := make(place)) is not None]
+    counters = [sink for make in COUNTERS if (sink := make(outlet)) is not None]
+    writers = [sink for make in WRITERS if (sink := make(outlet)) is not None]
     return [*counters, *(Limited(sink) for sink in writers)]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from arwatch.ledger.store import Entry
     from arwatch.model.job import Job
     from arwatch.model.outcome import Failed, Skipped, Unsettled, Written
-    from arwatch.work.room import Free
+    from arwatch.work.disk import Free
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from arwatch.errors import FailureCode
@@ -10,10 +11,10 @@ from arwatch.model.outcome import Failed, Outcome, Skipped, Unsettled, Written
 from arwatch.output.naming import output_folder, output_names, output_root, root_of
 from arwatch.platform import machine
 from arwatch.process.stages import recipe
+from arwatch.work.disks import Rooms
 from arwatch.work.happenings import Ended, Happening, Postponed, Returned
 from arwatch.work.pool import Done
 from arwatch.work.retry import TryAgain, WaitForRoom, decide
-from arwatch.work.rooms import Rooms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 
     from arwatch.ledger.store import Entry, Ledger
     from arwatch.settings import Settings
-    from arwatch.work.pool import Pool
+    from arwatch.work.disk import Free
+    from arwatch.work.pool import Pool, Report
     from arwatch.work.retry import Policy
-    from arwatch.work.room import Free
 
 ROOM_S = 2.0
 """How often a disk that is low is asked again."""
+RETRY_S = 0.1
+"""How soon it is looked again for a frame that is due and was not given to a worker."""
 
 
 class Scheduler:
@@ -73,6 +76,7 @@ class Scheduler:
         self._closed: frozenset[Path] = frozenset()
         self._replace = replace
         self._in_work: dict[Path, Entry] = {}
+        self._reports: deque[Report] = deque()
         self._rooms = Rooms(settings, roots, free)
         self._next_pool: Callable[[], Pool] | None = None
         self.apply(settings, roots, policy)
@@ -144,15 +148,18 @@ class Scheduler:
         naps = [self._pool.sleep()]
         if self.paused:
             naps.append(ROOM_S)
-        if self._pool.free():
-            naps.append(self._ledger.next_retry_s())
+        # one that waits for its folder, too, must not let the loop spin, nor one that nobody gives out at the end
+        if self._pool.free() and (retry_s := self._ledger.next_retry_s(self._open_roots())) is not None:
+            naps.append(max(RETRY_S, retry_s))
         return min((nap for nap in naps if nap is not None), default=None)
 
     # -- work ------------------------------------------------------------------------------------------------
 
     def collect(self) -> Iterator[Happening]:
         """Take in what workers report; each frame's end is in the ledger before it is told."""
-        for report in self._pool.collect():
+        self._reports.extend(self._pool.collect())
+        while self._reports:  # where the ledger fails at one of them, the others wait for the next call
+            report = self._reports.popleft()
             if isinstance(report, Done):
                 yield from self._ended(report.job, report.outcome)
             else:

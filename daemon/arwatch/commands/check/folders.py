@@ -19,7 +19,7 @@ from arwatch.ledger.store import NAME
 from arwatch.output.naming import output_root
 from arwatch.platform import paths
 from arwatch.platform.fs import NO_MORE_FILES, count_below, scan
-from arwatch.work.room import MIB, free_room
+from arwatch.work.disk import MIB, free_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,6 +66,9 @@ class Folders:
         watched = [Path(name).expanduser().absolute() for name in settings.watch.folders]
         if not watched:
             yield Finding("warn", "folders", "none in the settings: name them at `arwatch run FOLDER`")
+        for name in filter(_is_relative, (*settings.watch.folders, settings.output.folder)):
+            what = "depends on the folder that arwatch is started in, which for a service is /: write the whole path"
+            yield Finding("warn", "path", f"{name} {what}")
         for folder in watched:
             needs = os.R_OK | os.X_OK if settings.output.folder else EVERYTHING
             finding = self._usable("folder", folder, needs, "mount its disk, or correct [watch] folders")
@@ -77,7 +80,7 @@ class Folders:
             outputs = [output_root(settings.output, Path())]
             cure = "arwatch waits for it and never makes it: mount its disk, or mkdir it"
             yield self._usable("outputs", outputs[0], EVERYTHING, cure)
-        for folder in outputs:
+        for folder in filter(self._is_there, outputs):  # of a disk that is away nothing is known
             yield _disk(folder, settings.disk.min_free_mib)
         yield self._state(settings)
 
@@ -146,7 +149,7 @@ def _frames(folder: Path, settings: Settings) -> Iterator[Finding]:
     else:
         yield from _box(frame, settings.background.box_size)
     if not watch.recursive and (below := count_below(folder, wanted)).frames:
-        yield Finding("warn", "subfolders", f"{below} of {folder} are not watched: [watch] recursive = true")
+        yield Finding("warn", "subfolders", f"not watched: {below} of {folder}; [watch] recursive = true")
 
 
 def _no_match(folder: Path, settings: Settings) -> Iterator[Finding]:
@@ -184,3 +187,7 @@ def _disk(folder: Path, min_free_mib: int) -> Finding:
         return Finding("fail", "disk", f"{text}, less than [disk] min_free_mib: make room")
     frames = (free - min_free_mib * MIB) // (100 * MIB)
     return Finding("ok" if frames > 100 else "warn", "disk", f"{text}: about {frames} frames of 24 Mpx")
+
+
+def _is_relative(name: str) -> bool:
+    return bool(name) and not Path(name).expanduser().is_absolute()

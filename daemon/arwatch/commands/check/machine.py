@@ -13,7 +13,7 @@ from arwatch import formats, simulate
 from arwatch.commands.check.finding import Finding
 from arwatch.errors import ArwatchError
 from arwatch.platform import machine, paths
-from arwatch.work.room import MIB
+from arwatch.work.disk import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

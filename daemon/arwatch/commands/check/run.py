@@ -12,6 +12,7 @@ from arwatch.commands.account import account_of, service_of, with_sudo
 from arwatch.commands.check import machine, service
 from arwatch.commands.check.finding import Finding
 from arwatch.commands.check.folders import Folders
+from arwatch.commands.options import broken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +36,11 @@ def check(settings: Settings, path: Path | None) -> int:
     failed = 0
     for finding in _findings(settings, path):
         failed += finding.state == "fail"
-        line = Text(f"{finding.state if finding.state != 'fail' else 'FAIL':<4}", COLOURS[finding.state])
-        console.print(line.append(f" {finding.what:<12} {finding.how}", "default"), soft_wrap=True)
+        state = finding.state if finding.state != "fail" else "FAIL"
+        line = f"{state:<4} {finding.what:<12} {finding.how}"
+        text = Text("\n".join(broken(line, console.width, indent=18)) if console.is_terminal else line)
+        text.stylize(COLOURS[finding.state], 0, 4)
+        console.print(text, soft_wrap=True)
     console.print("ready" if not failed else f"not ready: {failed} to mend", highlight=False)
     return failed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from arwatch.formats.arw.tables import needed_length
 from arwatch.formats.format import RawFormat
@@ -15,10 +15,10 @@ def _is_tiff(head: bytes) -> bool:
     return head[:4] in {b"II*\0", b"MM\0*"}
 
 
-def _decode(data: bytes) -> Frame:
+def _decode(file: BinaryIO) -> Frame:
     from arwatch.formats.arw.decode import decode  # noqa: PLC0415 -- LibRaw and tifffile, for workers only
 
-    return decode(data)
+    return decode(file)
 
 
 ARW = RawFormat(name="ARW", sniff=_is_tiff, needed_length=needed_length, decode=_decode)

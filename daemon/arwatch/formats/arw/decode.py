@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import re
 import struct
 import threading
 from datetime import datetime, timedelta
-from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -16,7 +16,7 @@ import rawpy
 import tifffile
 
 from arwatch.errors import DamagedError, FrameError, IncompleteError, NoMemoryError, UnsupportedError
-from arwatch.formats.arw import content, decoded, tables
+from arwatch.formats.arw import decoded_damage, stored_damage, tables
 from arwatch.model.frame import Exposure, Frame
 
 if TYPE_CHECKING:
@@ -46,14 +46,15 @@ MAX_PIXELS = 300_000_000
 _NO_MEMORY = "there was not enough memory to decode the frame: raise [workers] memory_mib, or set fewer workers"
 
 
-def decode(data: bytes) -> Frame:
+def decode(file: BinaryIO) -> Frame:
     """Decode one raw file.
 
     Parameters
     ----------
-    data
-        All bytes of a raw file in a TIFF container. They are in memory, so that no error of a disk can look like
-        damage: LibRaw tells the two apart neither when it opens a file nor when it decodes one.
+    file
+        A raw file in a TIFF container. It has a descriptor and lies in memory, so that no error of a disk can look like
+        damage: LibRaw tells the two apart neither when it opens a file nor when it decodes one. It is emptied before
+        the mosaic is copied, so that file, LibRaw's mosaic and the copy do not take memory at the same time.
 
     Returns
     -------
@@ -69,42 +70,40 @@ def decode(data: bytes) -> Frame:
     NoMemoryError
         There is not enough memory.
     """
-    with BytesIO(data) as file:  # closed in the end, because tifffile's objects hold it for a while
-        return _decode(file, len(data))
-
-
-def _decode(file: BytesIO, size: int) -> Frame:
-    """Check and decode a file in memory: its tables first, then its stored bytes, then what LibRaw made of them."""
+    size = file.seek(0, os.SEEK_END)
     raw = tables.raw_image(file, size)
     if raw is None or raw.end > size:
         raise IncompleteError.at(size, tables.needed_length(file, size))
     _refuse_unsupported(raw)
     _refuse_absurd(raw.width, raw.height, size)
     try:
-        suspects = content.check_stored(file, raw)
+        suspects = stored_damage.check_stored(file, raw)
         with rawpy.RawPy() as decoder:
-            file.seek(0)
-            decoder.open_buffer(file)
+            decoder.open_file(f"/proc/self/fd/{file.fileno()}")
             sizes = decoder.sizes
             _refuse_absurd(sizes.raw_width, sizes.raw_height, size)
             decoder.unpack()
             mosaic = _mosaic(decoder)
-            decoded.check_rows(mosaic[: raw.used_height - sizes.top_margin] if raw.used_height < raw.height else mosaic)
-            if raw.compression in content.LOSSLESS:
-                decoded.check_lossless(file, raw, decoder.raw_image, suspects)
+            decoded_damage.check_rows(
+                mosaic[: raw.used_height - sizes.top_margin] if raw.used_height < raw.height else mosaic
+            )
+            if raw.compression in stored_damage.LOSSLESS:
+                decoded_damage.check_lossless(file, raw, decoder.raw_image, suspects)
+            exposure = _exposure(file)
+            file.truncate(0)
             return Frame(
-                mosaic=mosaic,
+                mosaic=mosaic.copy(),
                 colors=_colors(decoder),
                 black_level=min(decoder.black_level_per_channel),
                 white_level=decoder.white_level,
-                exposure=_exposure(file),
+                exposure=exposure,
             )
     except FrameError:
         raise
     except MemoryError as error:
         raise NoMemoryError(_NO_MEMORY) from error
     except (rawpy.LibRawError, rawpy.NotSupportedError, NotImplementedError, RuntimeError) as error:
-        if isinstance(error, rawpy.LibRawUnsufficientMemoryError) or not _fits_into_memory(raw, size):
+        if isinstance(error, rawpy.LibRawUnsufficientMemoryError) or not _fits_into_memory(raw):
             raise NoMemoryError(_NO_MEMORY) from error
         raise _explained(error) from error
 
@@ -129,11 +128,11 @@ def _refuse_absurd(width: int, height: int, size: int) -> None:
 
 
 def _mosaic(decoder: rawpy.RawPy) -> NDArray[np.uint16]:
-    """Copy the visible mosaic (ny, nx), ADU; refuse pictures with several colours a pixel."""
+    """Return LibRaw's own visible mosaic (ny, nx), ADU; refuse pictures with several colours a pixel."""
     visible = decoder.raw_image_visible
     if decoder.raw_type is not rawpy.RawType.Flat or visible.ndim != 2:
         raise UnsupportedError("the frame holds no colour mosaic: only frames of one colour a pixel can be used")
-    return np.array(visible, dtype=np.uint16, order="C")
+    return visible
 
 
 def _colors(decoder: rawpy.RawPy) -> NDArray[np.uint8]:
@@ -149,11 +148,11 @@ def _colors(decoder: rawpy.RawPy) -> NDArray[np.uint8]:
     raise UnsupportedError("the sensor has no colour filter pattern that repeats: it cannot be separated into bands")
 
 
-def _fits_into_memory(raw: tables.RawImage, size: int) -> bool:
+def _fits_into_memory(raw: tables.RawImage) -> bool:
     """Tell whether there is memory to decode the frame; without it LibRaw reports a sound frame as damaged."""
     try:
-        # 2 bytes a pixel each for LibRaw's mosaic and for the copy, and the file's bytes
-        np.empty(4 * raw.width * raw.height + size, np.uint8)
+        # 2 bytes a pixel each for LibRaw's mosaic and for the copy
+        np.empty(4 * raw.width * raw.height, np.uint8)
     except MemoryError:
         return False
     return True
@@ -170,7 +169,7 @@ def _exposure(file: BinaryIO) -> Exposure:
     """Read the exposure from EXIF and the maker's notes; values that cannot be read are None."""
     try:
         file.seek(0)
-        with _without_messages(), tifffile.TiffFile(file) as tiff:
+        with _without_messages(), tifffile.TiffFile(file, name="frame") as tiff:
             tags = tiff.pages.first.tags
             values = {name: tags.valueof(code) for code, name in _TIFF_EP.items() if code in tags}
             exif = tags.valueof(34665)

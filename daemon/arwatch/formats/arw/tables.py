@@ -16,7 +16,7 @@ from itertools import compress
 from typing import BinaryIO
 
 from arwatch.errors import DamagedError, NotRawError
-from arwatch.formats.others import what_else
+from arwatch.formats.not_raw import what_else
 
 _HEADER = 8
 _MAX_IFDS = 32  # cameras write 2 to 6

@@ -40,10 +40,17 @@ def readable(*parts: str | None) -> str | None:
 
 
 def header_of(facts: Iterable[Fact], history: Iterable[str] = ()) -> fits.Header:
-    """Make cards of all facts that FITS can hold; a comment without room is left out."""
+    """Make cards of all facts that FITS can hold; a comment without room is left out.
+
+    Of several facts with one keyword the first one counts, also if it is that nothing is known: an exposure time that
+    EXIF has, but that cannot be true, must not come in as a figure.
+    """
     header = fits.Header()
+    told: set[str] = set()
     for keyword, value, comment in facts:
-        if _holds(value):
+        known = _holds(value) and keyword not in told
+        told.add(keyword)
+        if known:
             header.append(fits.Card(keyword, value, comment if len(comment) <= _room(value) else ""))
     if any(len(card.image) > fits.Card.length for card in header.cards):
         header.insert(_after_structure(header), ("LONGSTRN", "OGIP 1.0", "long strings are continued"))

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from arwatch.settings import Background, Camera, Settings
     from arwatch.sky import BandModel, Sky
 
-_OF_EXIF = {"EXPTIME", "ISOSPEED"}
-"""Cards of figures that are there whatever is measured."""
 _LETTERS = "RGBG"
 _EPOCH_MJD = datetime(1858, 11, 17)  # noqa: DTZ001 - UTC, as everything in a header
 
@@ -217,6 +215,7 @@ def method_facts(sky: Sky, method: Background) -> Iterator[Fact]:
         yield "BKGFILL", method.fill, "missing samples filled in before"
         yield "BKGKERN", method.kernel_stddev, "[pixel] deviation of the filling Gaussian"
     if sky.quality is not None:
+        yield "BKGMODEL", sky.model, "what the surface is: smooth, or mesh in its place"
         yield "BKGSCALE", method.scale, "least structure of sky, part of the frame"
         yield "BKGSURE", sky.quality.sure, "nothing speaks against the smooth surface"
     for letter, norm in zip("RGB", _norms(method), strict=True):
@@ -224,10 +223,10 @@ def method_facts(sky: Sky, method: Background) -> Iterator[Fact]:
 
 
 def figure_facts(figures: Figures) -> Iterator[Fact]:
-    """Tell the figures that have a card and that EXIF does not give."""
+    """Tell the figures that have a card; what was told before of the exposure stays as it is (see `header_of`)."""
     known = figures.known()
     for name, meaning in MEANINGS.items():
-        if meaning.card and meaning.card not in _OF_EXIF:
+        if meaning.card:
             yield meaning.card, known.get(name), f"[{meaning.unit}] {meaning.text}" if meaning.unit else meaning.text
 
 

@@ -15,7 +15,11 @@ MIB = 1 << 20
 FIRST_GUESS = 4.0
 """Bytes of output for a byte of source until one was written: float32 from the tightest raw storage."""
 RECENT = 20
-"""Frames that the rate is taken from."""
+"""Frames that the rate is taken from at least."""
+SPELL_S = 600.0
+"""Seconds that the rate is taken over at least: a burst, or a card that was copied, says little about hours to come."""
+MOST = 2000
+"""Frames that are remembered for the rate."""
 LONGEST_WAIT_S = 300.0
 
 
@@ -37,7 +41,7 @@ class Room:
     def __init__(self, settings: Disk) -> None:
         self.settings = settings
         self._ratio = FIRST_GUESS
-        self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
+        self._recent: deque[tuple[float, int]] = deque(maxlen=MOST)
         self._refused = 0
         self._not_before = 0.0
         self.paused = False
@@ -57,6 +61,8 @@ class Room:
         """Learn from an output; when its frame came (any clock's seconds) says how fast the disk fills this night."""
         self._ratio = output_size / max(source_size, 1)
         self._recent.append((taken_s, output_size))
+        while len(self._recent) > RECENT and self._spell() > SPELL_S:
+            self._recent.popleft()
         self._refused = 0
 
     def refused(self, now: float) -> None:
@@ -65,14 +71,20 @@ class Room:
         self._refused += 1
 
     def hours_left(self, free: int) -> float | None:
-        """Hours until the disk is low at the rate at which the last frames came; None: too little is known."""
-        if len(self._recent) < RECENT // 4:
-            return None
-        spell = max(taken for taken, _ in self._recent) - min(taken for taken, _ in self._recent)
+        """Hours until the disk is low at the rate at which the last frames came; None: too little is known.
+
+        Thirty frames that came within a second are the rate of ten minutes with thirty frames, not that of a second.
+        """
         written = sum(size for _, size in list(self._recent)[1:])
-        if spell <= 0 or written <= 0:
+        if len(self._recent) < RECENT // 4 or written <= 0:
             return None
-        return max(0.0, free - self.settings.min_free_mib * MIB) / (written / spell) / 3600
+        rate = written / max(self._spell(), SPELL_S)
+        return max(0.0, free - self.settings.min_free_mib * MIB) / rate / 3600
+
+    def _spell(self) -> float:
+        """Seconds between the first and the last of the frames that are remembered."""
+        times = [taken for taken, _ in self._recent]
+        return max(times) - min(times)
 
     def forecast(self, free: int) -> float | None:
         """Hours left where that is little and was not told yet; told again only after it was well again."""

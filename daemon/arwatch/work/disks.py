@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from arwatch.output.naming import output_root, root_of
+from arwatch.work.disk import Room
 from arwatch.work.happenings import RoomAgain, RoomForecast, RoomLow
-from arwatch.work.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from arwatch.model.job import Job
     from arwatch.settings import Settings
-    from arwatch.work.room import Free
+    from arwatch.work.disk import Free
 
 
 class Rooms:

@@ -53,7 +53,7 @@ def check_stored(file: BinaryIO, raw: RawImage) -> set[int]:
     Returns
     -------
     set of int
-        Indices of lossless pieces that hold either damage or constant pixels: see `decoded.check_lossless`.
+        Indices of lossless pieces that hold either damage or constant pixels: see `decoded_damage.check_lossless`.
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from typing import TYPE_CHECKING
 
 from arwatch.output.naming import root_of
@@ -28,17 +29,23 @@ class KeptOutputs:
         self._frames: set[Path] = set()
         self._asked: set[Path] = set()
         self._gone_through: set[Path] = set()
+        self._since = 0.0
         self.counting = True
         """Not all folders were gone through since the start, or since the settings changed."""
 
     def count_again(self) -> None:
         """Begin anew: what outputs are held against has changed."""
         self.counting = True
+        self._since = time.monotonic()
         self._gone_through.clear()
 
     def asked(self, frame: Path) -> None:
         """Take note that it is being found out whether a frame has its output."""
         self._asked.add(frame)
+
+    def is_asked(self, frame: Path) -> bool:
+        """Whether the answer is not here (yet); where the ledger failed in that moment, it was lost."""
+        return frame in self._asked
 
     def answered(self, frame: Path, *, kept: bool) -> None:
         """Take note of the answer."""
@@ -46,9 +53,10 @@ class KeptOutputs:
         if kept:
             self._frames.add(frame)
 
-    def scanned(self, folder: Path, roots: Sequence[Path]) -> None:
-        """Take note that a folder was gone through."""
-        self._gone_through.add(folder)
+    def scanned(self, folder: Path, began: float, roots: Sequence[Path]) -> None:
+        """Take note that a folder was gone through; a scan that began (monotonic seconds) too early does not count."""
+        if began >= self._since:
+            self._gone_through.add(folder)
         self.counting = self.counting and not self._gone_through.issuperset(roots)
 
     def tell(self, roots: Sequence[Path]) -> None:

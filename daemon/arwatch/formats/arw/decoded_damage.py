@@ -8,7 +8,7 @@ import numpy as np
 
 from arwatch.errors import DamagedError
 from arwatch.formats.arw import ljpeg
-from arwatch.formats.arw.content import ADVICE, read_exactly
+from arwatch.formats.arw.stored_damage import ADVICE, read_exactly
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from arwatch.settings import Disk
-from arwatch.work.room import FIRST_GUESS, MIB, RECENT, Free, Room, free_room
+from arwatch.work.disk import FIRST_GUESS, MIB, RECENT, SPELL_S, Free, Room, free_room
 
 PLENTY = Free(1 << 40, 1 << 20)
 
@@ -42,7 +42,7 @@ def test_refused_writes_are_waited_for_ever_longer():
 @pytest.mark.parametrize(("free_gib", "warned"), [(1000, False), (10, True)])
 def test_the_forecast_warns_once(free_gib, warned):
     g = room(min_free_mib=0)
-    for frame in range(RECENT):
+    for frame in range(2 * RECENT):
         g.wrote(24_000_000, 96_000_000, taken_s=30.0 * frame)
     free = free_gib << 30
     assert g.hours_left(free) == pytest.approx(free / (96_000_000 / 30.0) / 3600)
@@ -52,9 +52,30 @@ def test_the_forecast_warns_once(free_gib, warned):
 
 def test_the_forecast_warns_again_after_it_was_well():
     g = room(min_free_mib=0)
-    for frame in range(RECENT):
+    for frame in range(2 * RECENT):
         g.wrote(1, 96_000_000, taken_s=30.0 * frame)
     assert [g.forecast(free << 30) is not None for free in (10, 10, 1000, 10)] == [True, False, False, True]
+
+
+def test_a_burst_is_no_rate_for_hours():
+    """30 frames within a second on a disk with 65 GB free: 0.4 hours would be left if they came so all night."""
+    g = room()
+    for frame in range(30):
+        g.wrote(100_000, 400_000, taken_s=frame / 30)
+    assert g.hours_left(65 << 30) > 24
+    for frame in range(10 * RECENT):
+        g.wrote(24_000_000, 96_000_000, taken_s=10.0 * (frame + 1))
+    assert g.hours_left(65 << 30) == pytest.approx(((65 << 30) - 100 * MIB) / 9_600_000 / 3600, rel=0.01)
+
+
+def test_frames_that_come_fast_and_for_long_are_told_of_before_the_disk_is_full():
+    g, free = room(min_free_mib=0), 60 << 30
+    for frame in range(int(SPELL_S)):
+        free -= 96_000_000
+        g.wrote(24_000_000, 96_000_000, taken_s=float(frame))
+        if g.forecast(free) is not None:
+            break
+    assert free > 40 << 30
 
 
 def test_little_is_said_about_few_frames():

@@ -12,13 +12,14 @@ import threading
 import time
 import traceback
 from collections import deque
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
+from arwatch.daemon.news import Broke, Missing, OutputFound, Present, Writable
 from arwatch.output.publish import remove_stale
 from arwatch.platform.access import why_not_writable
-from arwatch.platform.fs import belongs_on_a_disk_that_is_away, look, mount_point
-from arwatch.work.room import UNKNOWN, free_room
+from arwatch.platform.fs import belongs_on_a_disk_that_is_away, is_mounted, look, mount_point
+from arwatch.work.disk import UNKNOWN, free_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,57 +37,7 @@ Identity: TypeAlias = tuple[int, int]
 """Device and inode: another disk under the same name is another folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
-    """A folder is there (again) and can be used."""
-
-    folder: Path
-    how: str
-    """How it is watched, `native` or `polling`; empty where it only takes outputs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """A folder is not there, or cannot be used."""
-
-    folder: Path
-    why: str
-    """With what to do about it."""
-    leased: bool = False
-    """Because another daemon watches it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Writable:
-    """Whether outputs can be written to a folder has changed."""
-
-    folder: Path
-    why_not: str | None
-    """None: they can."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutputFound:
-    """What is there under the name of a frame's output."""
-
-    path: Path
-    """The frame."""
-    look: Look
-    """What the frame was when it was sighted."""
-    output: Look | None
-    """None: nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Broke:
-    """A thread ended by a mistake in the program; the folder gets another one."""
-
-    folder: Path
-    evidence: str
-    """The traceback."""
-
-
-class Place(threading.Thread):
+class FolderThread(threading.Thread):
     """A folder and its thread.
 
     Parameters
@@ -116,8 +67,14 @@ class Place(threading.Thread):
         self._told_missing: str | None = None
         self._told_unwritable: str | None = None
         self._mount: Path | None = None
+        self._before: FolderThread | None = None
 
     # -- what the loop calls -----------------------------------------------------------------------------------
+
+    def start_after(self, before: FolderThread | None) -> None:
+        """Start when the folder's thread of before, which was stopped, has given back what it took in the folder."""
+        self._before = before
+        self.start()
 
     def silent_s(self) -> float:
         """Seconds for which the file system has not answered; 0: nothing was asked."""
@@ -153,6 +110,10 @@ class Place(threading.Thread):
     def run(self) -> None:
         """Look, do what was asked for, sleep, until it is stopped."""
         try:
+            if self._before is not None:
+                self._answered()
+                self._before.join()
+                self._before = None
             while not self._stopped:
                 self._turn()
                 self._sleep()
@@ -160,7 +121,10 @@ class Place(threading.Thread):
                 self._tasks.popleft()()
             self._leave()
         except Exception:
-            self._post(Broke(self.path, traceback.format_exc()))
+            evidence = traceback.format_exc()
+            with suppress(Exception):  # whatever is wrong with it: the loop must hear of the mistake
+                self._let_go()
+            self._post(Broke(self.path, evidence))
         finally:
             self._asked_at = None
 
@@ -197,6 +161,9 @@ class Place(threading.Thread):
     def _leave(self) -> None:
         """Give back what was taken in the folder."""
 
+    def _let_go(self) -> None:
+        """End what would go on without this thread."""
+
     # -- is it there -------------------------------------------------------------------------------------------
 
     def _check(self) -> None:
@@ -223,7 +190,7 @@ class Place(threading.Thread):
 
     def _disk_is_away(self) -> bool:
         """Whether outputs would be written below the place where a disk belongs, not on that disk."""
-        return belongs_on_a_disk_that_is_away(self.path) or (self._mount is not None and not self._mount.is_mount())
+        return belongs_on_a_disk_that_is_away(self.path) or (self._mount is not None and not is_mounted(self._mount))
 
     def _arrive(self, identity: Identity) -> None:
         if identity != self._identity:
