@@ -9,7 +9,7 @@ import pytest
 from arwatch.errors import WriteError
 from arwatch.model.figures import Figures
 from arwatch.output.fits import Provenance
-from arwatch.output.ownership import Identity, Place, Target, ask, choose
+from arwatch.output.ownership import Candidate, Identity, Target, ask, choose
 
 WANTED, SECOND, THIRD = (Path("/n") / f"{name}.fits" for name in ("a", "a~1", "a~2"))
 EARLY, LATE = "2026-11-21T20:15:03.120+00:00", "2026-11-22T01:00:00.000+00:00"
@@ -53,24 +53,24 @@ def test_whether_a_file_was_rewritten_in_place_or_is_another_frame(
 
 
 def test_the_same_content_is_the_same_frame_whatever_its_path_and_time() -> None:
-    place = Place(path=WANTED, free=False, made=made("/elsewhere/b.ARW", "mine", EARLY))
+    place = Candidate(path=WANTED, free=False, made=made("/elsewhere/b.ARW", "mine", EARLY))
     target = choose([place], frame(taken=LATE, fresh=True))
     assert target == Target(path=WANTED, new=False, replaces=place.made)
 
 
-def free(path: Path) -> Place:
-    return Place(path=path, free=True)
+def free(path: Path) -> Candidate:
+    return Candidate(path=path, free=True)
 
 
-def foreign(path: Path, provenance: Provenance | None = None) -> Place:
-    return Place(path=path, free=False, made=provenance)
+def foreign(path: Path, provenance: Provenance | None = None) -> Candidate:
+    return Candidate(path=path, free=False, made=provenance)
 
 
 MINE, OTHERS = made(fingerprint="mine"), made("/card/a.ARW")
 
 
 @pytest.mark.parametrize(
-    ("places", "path", "left_alone"),
+    ("candidates", "path", "left_alone"),
     [
         ([free(WANTED), free(SECOND)], WANTED, None),
         ([foreign(WANTED, OTHERS), free(SECOND)], SECOND, "a.fits belongs to another frame"),
@@ -78,14 +78,14 @@ MINE, OTHERS = made(fingerprint="mine"), made("/card/a.ARW")
         ([foreign(WANTED), foreign(SECOND, OTHERS), free(THIRD)], THIRD, "a.fits is not arwatch's"),
     ],
 )
-def test_the_first_free_name_is_taken(places: list[Place], path: Path, left_alone: str | None) -> None:
-    assert choose(places, frame()) == Target(path=path, new=True, left_alone=left_alone)
+def test_the_first_free_name_is_taken(candidates: list[Candidate], path: Path, left_alone: str | None) -> None:
+    assert choose(candidates, frame()) == Target(path=path, new=True, left_alone=left_alone)
 
 
 def test_the_frame_s_own_output_goes_before_a_free_name() -> None:
-    places = [free(WANTED), foreign(SECOND, MINE)]
-    assert choose(places, frame()).path == SECOND
-    assert choose(places, frame(), overwrite=True).path == SECOND
+    candidates = [free(WANTED), foreign(SECOND, MINE)]
+    assert choose(candidates, frame()).path == SECOND
+    assert choose(candidates, frame(), overwrite=True).path == SECOND
 
 
 def test_a_name_that_was_given_away_is_not_free() -> None:
@@ -93,14 +93,14 @@ def test_a_name_that_was_given_away_is_not_free() -> None:
     assert target == Target(path=SECOND, new=True, left_alone="a.fits belongs to another frame")
 
 
-@pytest.mark.parametrize("place", [foreign(WANTED), foreign(WANTED, OTHERS), free(WANTED)])
-def test_the_wanted_name_is_taken_from_others_on_request(place: Place) -> None:
-    assert choose([place, free(SECOND)], frame(), given_away=True, overwrite=True) == Target(path=WANTED, new=False)
+@pytest.mark.parametrize("candidate", [foreign(WANTED), foreign(WANTED, OTHERS), free(WANTED)])
+def test_the_wanted_name_is_taken_from_others_on_request(candidate: Candidate) -> None:
+    assert choose([candidate, free(SECOND)], frame(), given_away=True, overwrite=True) == Target(path=WANTED, new=False)
 
 
 def test_a_link_is_never_replaced_though_it_leads_to_the_frame_s_own_output() -> None:
-    places = [Place(path=WANTED, free=False, link=True, made=MINE), free(SECOND)]
-    assert choose(places, frame()).path == SECOND
+    candidates = [Candidate(path=WANTED, free=False, link=True, made=MINE), free(SECOND)]
+    assert choose(candidates, frame()).path == SECOND
 
 
 def test_where_others_have_all_names_it_says_what_to_do() -> None:

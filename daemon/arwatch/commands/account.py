@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from arwatch.commands.install.install import ACCOUNT, CACHE, ETC, STATE, place
 
 if TYPE_CHECKING:
-    from arwatch.commands.install.install import Place
+    from arwatch.commands.install.install import Installation
 
 WRITABLE = re.compile(r'^(?:ReadWritePaths|BindPaths)="-?(.*)"$', re.MULTILINE)
 GROUPS = re.compile(r"^SupplementaryGroups=(\d+)$", re.MULTILINE)
@@ -23,7 +23,7 @@ GROUPS = re.compile(r"^SupplementaryGroups=(\d+)$", re.MULTILINE)
 class Account:
     """The account of an installed service, and what the service may do."""
 
-    service: Place
+    service: Installation
     uid: int
     gid: int
     groups: tuple[int, ...]
@@ -43,7 +43,7 @@ class Account:
         )
 
 
-def service_of(settings: Path | None) -> Place | None:
+def service_of(settings: Path | None) -> Installation | None:
     """Give the system service that reads this file; None: it is no service's, or that is not installed."""
     if settings is None or settings.absolute().parent != ETC or settings.suffix != ".toml":
         return None
@@ -72,13 +72,13 @@ def account_of(settings: Path | None) -> Account | None:
     )
 
 
-def state_of(service: Place) -> Path:
+def state_of(service: Installation) -> Path:
     """Give the folder that systemd keeps for a service's ledger (StateDirectory of the unit)."""
     instance = service.unit.partition("@")[2]
     return STATE / instance if instance else STATE
 
 
-def with_sudo(service: Place, *words: str | Path) -> str:
+def with_sudo(service: Installation, *words: str | Path) -> str:
     """Give the command line that does something for a system service."""
     config = ["--config", str(service.config)] if "@" in service.unit else []
     return shlex.join(["sudo", "arwatch", *map(str, words), *config])

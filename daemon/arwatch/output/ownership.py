@@ -47,7 +47,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Candidate:
     """A name that an output may get, and what lies there."""
 
     path: Path
@@ -81,7 +81,7 @@ class Target:
     """Why it is not the wanted name."""
 
 
-def ask(path: Path) -> Place:
+def ask(path: Path) -> Candidate:
     """Look what lies under a name.
 
     Raises
@@ -91,19 +91,21 @@ def ask(path: Path) -> Place:
     """
     try:
         link = stat.S_ISLNK(path.lstat().st_mode)
-        return Place(path=path, free=False, link=link, made=fits.asked(_real(path)))
+        return Candidate(path=path, free=False, link=link, made=fits.asked(_real(path)))
     except (FileNotFoundError, NotADirectoryError):
-        return Place(path=path, free=True)
+        return Candidate(path=path, free=True)
     except OSError as error:
         raise WriteError(f"{path.name} in {path.parent} could not be looked at: {error.strerror or error}") from error
 
 
-def choose(places: Sequence[Place], frame: Identity, *, given_away: bool = False, overwrite: bool = False) -> Target:
+def choose(
+    candidates: Sequence[Candidate], frame: Identity, *, given_away: bool = False, overwrite: bool = False
+) -> Target:
     """Choose where a frame's output goes: in place of its own one, else under the first name that is free.
 
     Parameters
     ----------
-    places : sequence of Place
+    candidates : sequence of Candidate
         The names that it may get, the wanted one first, and what lies there.
     frame : Identity
         Whose output it is.
@@ -117,28 +119,28 @@ def choose(places: Sequence[Place], frame: Identity, *, given_away: bool = False
     WriteError
         Others have all the names.
     """
-    own = [place for place in places if place.is_of_content(frame.fingerprint)]
-    own += [place for place in places if place.made is not None and frame.rewrote(place.made)]
-    for place in own:
-        if not place.link:
-            return Target(path=place.path, new=False, replaces=place.made)
-    wanted, *_ = places
+    own = [candidate for candidate in candidates if candidate.is_of_content(frame.fingerprint)]
+    own += [candidate for candidate in candidates if candidate.made is not None and frame.rewrote(candidate.made)]
+    for candidate in own:
+        if not candidate.link:
+            return Target(path=candidate.path, new=False, replaces=candidate.made)
+    wanted, *_ = candidates
     if overwrite:
         return Target(path=wanted.path, new=False)
-    for place in places:
-        if place is wanted and place.free and not given_away:
-            return Target(path=place.path, new=True)
-        if place is not wanted and place.free:
-            return Target(path=place.path, new=True, left_alone=_whose(wanted))
+    for candidate in candidates:
+        if candidate is wanted and candidate.free and not given_away:
+            return Target(path=candidate.path, new=True)
+        if candidate is not wanted and candidate.free:
+            return Target(path=candidate.path, new=True, left_alone=_whose(wanted))
     raise WriteError(
         f"{_whose(wanted)}, and so do its other names: move them away, or use `arwatch process --overwrite`"
     )
 
 
-def _whose(place: Place) -> str:
-    if place.made is None and not place.free:
-        return f"{place.path.name} is not arwatch's"
-    return f"{place.path.name} belongs to another frame"
+def _whose(candidate: Candidate) -> str:
+    if candidate.made is None and not candidate.free:
+        return f"{candidate.path.name} is not arwatch's"
+    return f"{candidate.path.name} belongs to another frame"
 
 
 def _real(path: Path) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from arwatch.model.outcome import Skipped
 from arwatch.output.naming import output_names
-from arwatch.output.ownership import Identity, Place, Target, ask, choose
+from arwatch.output.ownership import Candidate, Identity, Target, ask, choose
 from arwatch.process.stages import is_current
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ def made_before(job: Job, fingerprint: str = "") -> Skipped | None:
         return None
     real, look = _real(job), job.source.look
     found = [
-        (place.path, place.made)
-        for place in _places(job, fingerprint)
-        if place.made
+        (candidate.path, candidate.made)
+        for candidate in _candidates(job, fingerprint)
+        if candidate.made
         and (
-            place.is_of_content(fingerprint)
+            candidate.is_of_content(fingerprint)
             if fingerprint
-            else place.is_of_file(real, look) and not _changed_since(place.path, real)
+            else candidate.is_of_file(real, look) and not _changed_since(candidate.path, real)
         )
     ]
     for path, made in found:
@@ -75,10 +75,10 @@ def target_of(job: Job, fingerprint: str, taken: str | None) -> Target:
         The file system does not say what lies there, or all names are taken.
     """
     frame = Identity(path=_real(job), fingerprint=fingerprint, taken=taken, fresh=job.fresh)
-    return choose(_places(job, fingerprint), frame, given_away=job.given_away, overwrite=job.replace.foreign)
+    return choose(_candidates(job, fingerprint), frame, given_away=job.given_away, overwrite=job.replace.foreign)
 
 
-def _places(job: Job, fingerprint: str) -> list[Place]:
+def _candidates(job: Job, fingerprint: str) -> list[Candidate]:
     names = output_names(job.source.path, job.settings.output, real=_real(job), fingerprint=fingerprint)
     return [ask(path) for path in dict.fromkeys([job.output, *(job.output.parent / name for name in names)])]
 

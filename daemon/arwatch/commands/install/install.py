@@ -39,7 +39,7 @@ class InstallError(ArwatchError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Installation:
     """Which service is meant, and where its files are."""
 
     unit: str
@@ -71,7 +71,7 @@ class Place:
         return ["systemctl", *(["--user"] if self.user else []), *words]
 
 
-def place(config: Path | None, *, user: bool) -> Place:
+def place(config: Path | None, *, user: bool) -> Installation:
     """Find out which service settings belong to: their file's name decides.
 
     Raises
@@ -86,9 +86,11 @@ def place(config: Path | None, *, user: bool) -> Place:
         if name != "arwatch":
             raise InstallError("a user has one arwatch service; its settings are called arwatch.toml")
         home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-        return Place(unit="arwatch", config=home / "arwatch/arwatch.toml", units=home / "systemd/user", user=True)
+        return Installation(
+            unit="arwatch", config=home / "arwatch/arwatch.toml", units=home / "systemd/user", user=True
+        )
     unit = "arwatch" if name == "arwatch" else f"arwatch@{name}"
-    return Place(unit=unit, config=ETC / f"{name}.toml", units=Path("/etc/systemd/system"), user=False)
+    return Installation(unit=unit, config=ETC / f"{name}.toml", units=Path("/etc/systemd/system"), user=False)
 
 
 def install(config: Path | None, *, user: bool, dry: bool) -> None:
@@ -159,7 +161,7 @@ def uninstall(config: Path | None, *, user: bool, dry: bool) -> None:
         click.echo(f"kept: the account {ACCOUNT}, which owns the FITS files (sudo userdel {ACCOUNT} removes it)")
 
 
-def _may(where: Place, *, dry: bool) -> None:
+def _may(where: Installation, *, dry: bool) -> None:
     if shutil.which("systemctl") is None:
         raise InstallError("there is no systemd here; start `arwatch run` by what this system has for services")
     if not dry and not where.user and os.geteuid():
@@ -171,7 +173,7 @@ def _may(where: Place, *, dry: bool) -> None:
         raise InstallError("--user is for your own account: run it without sudo")
 
 
-def _write_config(where: Place, given: Path | None, steps: Steps) -> None:
+def _write_config(where: Installation, given: Path | None, steps: Steps) -> None:
     text = given.read_text(encoding="utf-8") if given else packaged("config.example.toml")
     if not where.config.exists():
         steps.write(where.config, text)
@@ -246,7 +248,7 @@ def _may_write(folder: Path, groups: list[int]) -> bool:
     return test.returncode == 0
 
 
-def _compile(where: Place, steps: Steps) -> None:
+def _compile(where: Installation, steps: Steps) -> None:
     """Compile as the service would: as its account, in its cache; a failure costs time at the first start, no more."""
     python = [sys.executable, "-c", WARM_UP]
     cache = paths.cache_folder() if where.user else CACHE
@@ -266,12 +268,12 @@ def _compile(where: Place, steps: Steps) -> None:
         click.echo("the kernels are compiled at the first start")
 
 
-def _runs(where: Place) -> bool:
+def _runs(where: Installation) -> bool:
     asked = where.systemctl("is-active", "--quiet", f"{where.unit}.service")
     return subprocess.run(asked, check=False, capture_output=True).returncode == 0  # noqa: S603 -- a fixed command
 
 
-def _say_next(where: Place, folders: list[Path], *, running: bool, reached: bool) -> None:
+def _say_next(where: Installation, folders: list[Path], *, running: bool, reached: bool) -> None:
     sudo, mine = ("", " --user") if where.user else ("sudo ", "")
     again = f"{sudo}{' '.join(command())} install-service{mine}"
     again += f" --config {where.config}" if "@" in where.unit else ""
