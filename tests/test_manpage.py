@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ def environment(home):
     """For a shell that finds this arwatch, and what was installed for it."""
     program = home / "bin" / "arwatch"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {shutil.which("python3")} -m arwatch "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m arwatch "$@"\n')
     program.chmod(0o755)
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
     return os.environ | {"PATH": path, "PYTHONPATH": str(Path(cli.__file__).parents[1])}

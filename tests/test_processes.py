@@ -4,7 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import pytest
 
 PARENT = """
 import signal, subprocess, sys, time
@@ -38,6 +41,7 @@ def test_every_process_below_a_daemon_ends_with_it(tmp_path):
 
 HOLDER = """
 import sys
+import tempfile
 from pathlib import Path
 from multiprocessing import process
 from arwatch.platform import processes
@@ -56,19 +60,26 @@ def holder(folder):
     return started, Path(started.stdout.readline().strip())
 
 
-def test_what_a_killed_process_left_is_removed_at_the_next_start(tmp_path):
-    killed, left = holder(tmp_path)
-    alive, used = holder(tmp_path)
-    (tmp_path / "arwatch-demo-12345678").mkdir()
-    (tmp_path / "arwatch-sockets-link").symlink_to(tmp_path / "arwatch-demo-12345678")
+@pytest.fixture
+def short_folder():
+    """A folder that is not too deep for sockets, as pytest's may be."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def test_what_a_killed_process_left_is_removed_at_the_next_start(short_folder):
+    killed, left = holder(short_folder)
+    alive, used = holder(short_folder)
+    (short_folder / "arwatch-demo-12345678").mkdir()
+    (short_folder / "arwatch-sockets-link").symlink_to(short_folder / "arwatch-demo-12345678")
     (left / "listener-x").touch()
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
-    for folder in (left, used, tmp_path / "arwatch-demo-12345678"):
+    for folder in (left, used, short_folder / "arwatch-demo-12345678"):
         os.utime(folder, (0, 0))
-    started, new = holder(tmp_path)
+    started, new = holder(short_folder)
     names = {"arwatch-demo-12345678", "arwatch-sockets-link"}
-    assert {path.name for path in tmp_path.iterdir()} == {used.name, new.name} | names
+    assert {path.name for path in short_folder.iterdir()} == {used.name, new.name} | names
     for process in (alive, started):
         process.communicate("")
-    assert {path.name for path in tmp_path.iterdir()} == names
+    assert {path.name for path in short_folder.iterdir()} == names

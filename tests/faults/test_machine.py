@@ -179,7 +179,7 @@ FLOOD = """
 import os, sys, time
 began, made, there = time.monotonic(), 0, []
 while True:
-    while made < 2000 * (time.monotonic() - began):
+    while made < 500 * (time.monotonic() - began):
         there.append((f"{sys.argv[1]}/junk{made}.ARW", time.monotonic()))
         open(there[-1][0], "w").close()
         made += 1

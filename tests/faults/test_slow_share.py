@@ -79,8 +79,9 @@ def test_a_slow_share_holds_up_only_its_own_frames(night):
         night.start()
         for number in range(3):
             written_promptly(night, f"DSC{number}.ARW")
-        night.until(night.ended, "the end of every frame")
+        night.wait("frame.written", count=15)
     disk.set(SOUND)
+    night.until(night.ended, "the end of every frame")
     gaps = [after - before for before, after in itertools.pairwise(beats)]
     assert max(gaps) < WATCHDOG_S, "the loop waited for the share"
     assert not night.daemon.named("watch.stalled"), "slow is not dead"

@@ -33,6 +33,10 @@ class KeptOutputs:
         self.counting = True
         """Not all folders were gone through since the start, or since the settings changed."""
 
+    def __len__(self) -> int:
+        """How many are known and not told yet."""
+        return len(self._frames)
+
     def count_again(self) -> None:
         """Begin anew: what outputs are held against has changed."""
         self.counting = True

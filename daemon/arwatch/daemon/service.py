@@ -117,6 +117,8 @@ class Service:
             self._act_on(number)
         for happening in self._scheduler.collect():
             self._happened(happening)
+        if len(self._arrivals.kept) and not self._has_work():
+            self._arrivals.kept.tell(self._folders.paths)
         if self._stop_by is None:
             for item in self._folders.news_of_frames(self._report):
                 self._arrivals.take(item)
@@ -141,6 +143,9 @@ class Service:
         if self._stop_by is None:
             handles += self._folders.handles()
         wait(handles, max(0.0, min((nap for nap in naps if nap is not None), default=1.0)))
+
+    def _has_work(self) -> bool:
+        return bool(len(self._arrivals) or self._scheduler.in_work or self._scheduler.waiting())
 
     def _ended(self) -> bool:
         if self._stop_by is None:
@@ -169,8 +174,6 @@ class Service:
                 self._folders.output_written(happening.outcome.output, happening.outcome.size)
             if isinstance(happening.outcome, Skipped) and happening.outcome.outdated:
                 self._arrivals.kept.answered(happening.job.source.path, kept=True)
-            if not waiting and not self._scheduler.in_work and not len(self._arrivals):
-                self._arrivals.kept.tell(self._folders.paths)
 
     # -- beginning and end ---------------------------------------------------------------------------------
 
