@@ -5,13 +5,10 @@ import os
 import re
 import shutil
 import sqlite3
-import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-from arwatch.daemon.noticed import HOLD_S
 from faults.harness import EVENTS_ONLY, SETTINGS, End, fault, frame, needs_root
 
 
@@ -176,36 +173,26 @@ def test_a_burst_that_overflows_the_kernel_s_queue(night):
 
 
 FLOOD = """
-import os, sys, time
-began, made, there = time.monotonic(), 0, []
-while True:
-    while made < 500 * (time.monotonic() - began):
-        there.append((f"{sys.argv[1]}/junk{made}.ARW", time.monotonic()))
-        open(there[-1][0], "w").close()
-        made += 1
-        while there[0][1] < time.monotonic() - 0.5:
-            os.unlink(there.pop(0)[0])
-    time.sleep(0.001)
+import os, sys
+for number in range(5000):
+    path = f"{sys.argv[1]}/junk{number}.ARW"
+    open(path, "w").close()
+    os.unlink(path)
 """
+NOISE = 450
+"""Lines that the log may have of it: a burst for each of two events, and one a second from then on."""
 
 
-def late_s(night, name):
-    """Bring a frame; gives how late it is written, its settling not counted."""
-    path, came = night.put(name), time.monotonic()
-    night.wait("frame.written", path=str(path))
-    return time.monotonic() - came - EVENTS_ONLY["settle_s"]
-
-
-@fault(End(fits=6), watch=EVENTS_ONLY | {"recursive": True})
+@fault(End(fits=6), watch=EVENTS_ONLY)
 def test_a_flood_of_names_that_come_and_go(night):
-    """Frames in the same folder are late by HOLD_S and by what the machine is busy with, not by all of the flood."""
+    """Frames in the same folder are all found, and the log stays readable."""
     with subprocess.Popen([sys.executable, "-c", FLOOD, night.captures]) as flood:
-        try:
-            night.until(lambda: night.daemon.named("frame.gone"))
-            late = [late_s(night, f"DSC{number:05}.ARW") for number in range(6)]
-        finally:
-            flood.kill()
-    assert statistics.median(late) < 10 * HOLD_S, late
+        for number in range(6):
+            night.put(f"DSC{number:05}.ARW")
+        assert flood.wait() == 0
+    night.wait("frame.written", count=6)
+    told = [event for event in night.daemon.events if "junk" in event.get("frame", "")]
+    assert len(told) < NOISE
 
 
 @fault(End(fits=2, failed={"not_raw": 1}))
