@@ -103,9 +103,10 @@ def test_the_period_says_what_the_whole_map_says():
 
 
 def test_a_brighter_sky_changes_the_meshes_alone():
+    """The same examples each time: a sample that lies just on a limit of clipping falls to either side by rounding."""
     outcomes = Counter()
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25, deadline=None, derandomize=True)
     @given(frames, patterns, methods, st.integers(1, 5000))
     @example(SOUND, BAYER["RGGB"], USUAL, 300)
     @example(SOUND, BAYER["RGGB"], NARROW_LIMITS, 300)
