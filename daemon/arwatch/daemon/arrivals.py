@@ -117,17 +117,16 @@ class Arrivals:
         replaced = replaced or path in self._replaced_in_work
         self._replaced_in_work.discard(path)
         entry = self.ledger.get(path)
-        root = root_of(path, self._folders.paths)
         if entry is not None and entry.state == "working":
             # the ledger could not be written when the outcome came
             self.ledger.put_back(path, uncounted=True)
         elif entry is not None and not replaced and self._dealt_with(entry, found, careful=careful):
             if careful and entry.state == "settled":
-                self._first_scans.waits(found, root)
-        elif not self._first_scans.leaves_alone(path, found, root, careful=careful):
+                self._first_scans.waits(found, self._root_of(path))
+        elif not self._first_scans.leaves_alone(path, found, self._root_of(path), careful=careful):
             self._take_up(path, found, live=not careful)
             if careful:
-                self._first_scans.waits(found, root)
+                self._first_scans.waits(found, self._root_of(path))
 
     def output_found(self, path: Path, found: Look, output: Look | None) -> None:
         """Make an output again that is not there any more; keep one that was made with other settings."""
@@ -178,9 +177,7 @@ class Arrivals:
             return
         for entry in list(self.ledger.entries("asked")):
             name, watch = entry.path.name, self._settings.watch
-            searched = root_of(entry.path, self._folders.paths) == folder and (
-                watch.recursive or entry.path.parent == folder
-            )
+            searched = self._root_of(entry.path) == folder and (watch.recursive or entry.path.parent == folder)
             if (
                 searched
                 and entry.seen * 1e9 < self._first_scans.began_ns
@@ -226,13 +223,16 @@ class Arrivals:
             self._report.frame("frame.seen", path, size=found.size)
         self._let_settle(path)
 
+    def _root_of(self, path: Path) -> Path:
+        return root_of(path, self._folders.paths)
+
     def _let_settle(self, path: Path) -> None:
         self._settling.add(path)
         self._folders.settle(path)
 
     def _clear_away(self, path: Path) -> None:
         """Remove what a power cut left of unfinished outputs where this frame's output belongs."""
-        root, output = root_of(path, self._folders.paths), self._settings.output
+        root, output = self._root_of(path), self._settings.output
         folder = output_folder(path, root, output)
         if folder not in self._cleared:
             self._cleared.add(folder)

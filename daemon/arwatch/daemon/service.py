@@ -78,7 +78,7 @@ class Service:
     ) -> None:
         self._settings = settings
         self._source = str(source) if source else "none, defaults"
-        self._wanted = backlog
+        self._backlog = backlog
         self._state_in_use = settings.state
         self._reread = reread
         self._signals = signals
@@ -184,8 +184,8 @@ class Service:
         roots = self._folders.paths
         ledger = open_ledger(paths.state_folder(self._settings.state), roots, self._report.log)
         self._report.tonight = Tonight(partial(counts_since, ledger))
-        for entry in list(ledger.entries("settled")) if self._wanted != ALL else ():
-            if self._wanted.leaves(entry.mtime_ns):
+        for entry in list(ledger.entries("settled")) if self._backlog != ALL else ():
+            if self._backlog.leaves(entry.mtime_ns):
                 ledger.gone(entry.path)  # a later run without such a wish takes it up
         workers = self._settings.workers
         folders = [str(folder) for folder in roots]
@@ -210,7 +210,7 @@ class Service:
         )
         opened.callback(self._scheduler.close)
         self._arrivals = Arrivals(
-            self._settings, self._folders, ledger, self._scheduler.given, self._report, backlog=self._wanted
+            self._settings, self._folders, ledger, self._scheduler.given, self._report, backlog=self._backlog
         )
 
     def _stop(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from arwatch.daemon.looker import STATE_S
 from arwatch.telling.text import shorten
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 STALLED_S = 10.0
 """A file system that has not answered for so long is told as stalled."""
-ANSWERS_S = 1.0
-"""One whose last answer is not older than this has returned."""
 
 
 @dataclass(slots=True)
@@ -49,7 +48,7 @@ class Trouble:
             self.stalled.add(folder)
             reason = "its file system does not answer; its frames wait, all others go on"
             report.log("watch.stalled", folder=str(folder), reason=reason)
-        elif silent_s < ANSWERS_S and folder in self.stalled:
+        elif silent_s < STATE_S and folder in self.stalled:
             self.stalled.discard(folder)
             report.log("watch.returned", folder=str(folder))
             return True
