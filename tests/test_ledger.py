@@ -490,7 +490,8 @@ def test_a_wait_that_is_no_time_is_damage(ledger):
         "DROP TABLE attempts",
         "PRAGMA user_version = 1",
         "PRAGMA user_version = 0",
-        "PRAGMA user_version = 3",
+        "PRAGMA user_version = 2; DROP TABLE fields; CREATE TABLE fields (token)",
+        "PRAGMA user_version = 4",
         "PRAGMA user_version = 16777218",
         "PRAGMA writable_schema = 1; UPDATE sqlite_master SET name = CAST(x'ff' AS TEXT) WHERE name = 'history_paths'",
         "PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = 'CREATE TABLE qu' WHERE name = 'queue'",
@@ -556,7 +557,7 @@ def test_a_mistake_in_arwatch_is_neither(ledger, statement, values, kind):
 
 def test_a_ledger_of_a_later_version_is_left_alone(tmp_path):
     with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as db:
-        db.executescript("CREATE TABLE lives (path BLOB); PRAGMA user_version = 3")
+        db.executescript("CREATE TABLE lives (path BLOB); PRAGMA user_version = 4")
     with pytest.raises(LedgerError, match="update arwatch") as error:
         Ledger(tmp_path, [ROOT])
     assert not isinstance(error.value, DamagedLedgerError)
@@ -571,3 +572,12 @@ def test_a_file_that_only_claims_to_be_unwritable_is_damaged(tmp_path, ledger):
         file.write(bytes([9, 2]))
     with pytest.raises(DamagedLedgerError):
         Ledger(tmp_path, [ROOT]).reclaim()
+
+
+def test_a_version_that_is_damaged_alone_costs_nothing(tmp_path, ledger):
+    settled(ledger)
+    ledger.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as db:
+        db.execute("PRAGMA user_version = 2")
+    with contextlib.closing(Ledger(tmp_path, [ROOT])) as again:
+        assert again.waiting() == 1

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["NAME", "DamagedLedgerError", "Entry", "Ledger", "LedgerError", "State", "set_aside"]
 
 DAY_S = 86400.0
+FIELDS = 4
+"""How many fields of sky are remembered: a night has few targets, and cameras that watch beside each other have one each."""
 
 
 class Ledger(Queue):
@@ -101,6 +103,8 @@ class Ledger(Queue):
         skipped: bool = False,
         output: Path | None = None,
         recipe: str | None = None,
+        sighting: bytes = b"",
+        field: bytes = b"",
     ) -> None:
         """Record that the output exists, and what is known of the frame.
 
@@ -116,9 +120,22 @@ class Ledger(Queue):
             The output was there before.
         output, recipe
             Where it lies and what it was made with, if that is not what `started` was told.
+        sighting, field
+            As a worker gave them (`Written`).
         """
         state: State = "skipped" if skipped else "written"
-        self._end(path, state, output_size=output_size, figures=figures, output=output, recipe=recipe)
+        with self._db.transaction():
+            self._end(
+                path, state, output_size=output_size, figures=figures, output=output, recipe=recipe, sighting=sighting
+            )
+            if field and figures.field:
+                self._db.run(_INTO_FIELDS, (figures.field, field, self._clock()))
+                self._db.run(f"DELETE FROM fields WHERE token NOT IN ({_NEWEST_FIELDS})")
+
+    def fields(self) -> tuple[bytes, ...]:
+        """Give the fields of sky that frames were of lately, the last one first."""
+        rows = self._db.rows(f"SELECT field FROM fields WHERE token IN ({_NEWEST_FIELDS}) ORDER BY recorded DESC")
+        return tuple(field for (field,) in rows if type(field) is bytes)
 
     def failed(self, path: Path, look: Look | None, code: FailureCode, reason: str) -> None:
         """Record the end of a frame without output; taken up again when the file changes or on request."""
@@ -175,6 +192,7 @@ class Ledger(Queue):
             )
             for number, path in old:
                 self._db.run("DELETE FROM history WHERE number = ?", (number,))
+                self._db.run("DELETE FROM sightings WHERE number = ?", (number,))
                 self._db.run("DELETE FROM attempts WHERE path = ? AND recorded < ?", (path, before))
         return len(old)
 
@@ -188,6 +206,7 @@ class Ledger(Queue):
         figures: Figures | None = None,
         output: Path | None = None,
         recipe: str | None = None,
+        sighting: bytes = b"",
         code: FailureCode | None = None,
         reason: str | None = None,
     ) -> None:
@@ -212,6 +231,8 @@ class Ledger(Queue):
             if self._db.run(_INTO_HISTORY, values):
                 self._db.run("DELETE FROM queue WHERE path = ?", (values["path"],))
                 self._check_that_it_is_found(values["path"])
+                if sighting:
+                    self._db.run("INSERT OR REPLACE INTO sightings VALUES (last_insert_rowid(), ?)", (sighting,))
 
     def _check_that_it_is_found(self, key: bytes) -> None:
         """Notice an index out of order: its frames would be taken for new at every scan, again and again."""
@@ -258,6 +279,13 @@ _INTO_HISTORY = (
     " ifnull(:recipe, recipe), ifnull(:output, output), :output_size, :code, :reason, :final, :work_s, attempts, live,"
     " seen, settled, started, :now, :now, :version FROM queue WHERE path = :path"
 )
+
+
+_INTO_FIELDS = (
+    "INSERT INTO fields VALUES (?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET field = excluded.field, recorded = excluded.recorded"
+)
+_NEWEST_FIELDS = f"SELECT token FROM fields ORDER BY recorded DESC LIMIT {FIELDS}"
 
 
 def _size(path: Path) -> int:

@@ -20,6 +20,10 @@ class Written:
     figures: Figures
     renewed: bool = False
     """It replaced one that was made with other settings."""
+    sighting: bytes = b""
+    """The frame's brightest stars and its map, packed; empty: they were not measured."""
+    field: bytes = b""
+    """The field of sky that the figure `field` names, this frame included, packed; empty: there is none."""
     left_alone: str | None = None
     """Why the output has another name than the frame's: what lies there and was not replaced."""
 

@@ -209,6 +209,7 @@ class Scheduler:
             threads=machine.threads_for(workers, used),
             replace=self._replace,
             given_away=self._is_given_away(wanted, entry.path),
+            fields=self._ledger.fields(),
             fresh=self._ledger.had_gone(entry.path),
         )
 
@@ -241,7 +242,14 @@ class Scheduler:
         if entry is None:
             return
         if isinstance(outcome, Written):
-            self._ledger.written(path, outcome.size, outcome.figures, output=outcome.output)
+            self._ledger.written(
+                path,
+                outcome.size,
+                outcome.figures,
+                output=outcome.output,
+                sighting=outcome.sighting,
+                field=outcome.field,
+            )
             self._rooms.wrote(job, outcome.size)
             yield Ended(entry, job, outcome)
         elif isinstance(outcome, Skipped):
