@@ -153,10 +153,11 @@ def process(paths: Sequence[Path], config: Path | None, output: Path | None, pro
     _load_ahead()
     from arwatch.commands import beside
     from arwatch.commands import process as process_frames
+    from arwatch.commands.remember import Memory
     from arwatch.model.job import Replace
 
-    settings, _ = in_force(config)
-    in_file = settings
+    in_file, file = in_force(config)
+    settings = in_file
     if how["recursive"]:
         settings = settings.model_copy(update={"watch": settings.watch.model_copy(update={"recursive": True})})
     given = ({"folder": str(output.absolute())} if output else {}) | ({"profile": profile} if profile else {})
@@ -166,7 +167,7 @@ def process(paths: Sequence[Path], config: Path | None, output: Path | None, pro
     if output is None:
         beside.refuse_missing_folder(settings)
     replace = Replace(current=how["force"], outdated=not how["keep"], foreign=how["overwrite"])
-    failed = process_frames.process(found, settings, replace)
+    failed = process_frames.process(found, settings, replace, Memory(found, in_file, file))
     process_frames.tell_left_out(paths, settings)
     sys.exit(1 if failed else 0)
 

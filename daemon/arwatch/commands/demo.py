@@ -20,7 +20,7 @@ from arwatch.errors import ArwatchError, FailureCode
 from arwatch.ledger.faults import NoLedgerError
 from arwatch.ledger.history import History
 from arwatch.ledger.records import Record
-from arwatch.model.outcome import Failed, Outcome, Written
+from arwatch.model.outcome import End, Failed, Written
 from arwatch.platform.processes import deaf_to_interrupts
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _ticks(daemon: subprocess.Popen[bytes]) -> Iterator[None]:
         time.sleep(0.1)
 
 
-def _outcome(end: Record) -> Outcome:
+def _outcome(end: Record) -> End:
     """Give what the ledger tells of an ended frame."""
     if end.code is not None or end.output is None:
         return Failed(code=FailureCode(end.code or FailureCode.INTERNAL), reason=end.reason or "")

@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.progress import Task
 
-    from arwatch.model.outcome import Outcome
+    from arwatch.commands.remember import Memory
+    from arwatch.model.outcome import End
     from arwatch.settings import Settings
 
 
@@ -107,8 +108,8 @@ def tell_left_out(given: Iterable[Path], settings: Settings) -> None:
             say(f"left out: {below} of {path}; --recursive takes them, too")
 
 
-def process(found: list[Found], settings: Settings, replace: Replace) -> int:
-    """Process frames with all workers; gives the number of frames that failed."""
+def process(found: list[Found], settings: Settings, replace: Replace, memory: Memory) -> int:
+    """Process frames with all workers, and remember them; gives the number of frames that failed."""
     console = Console(stderr=True)
     done, folders = Tally(found), NewFolders(found, settings)
     progress = Progress(
@@ -133,11 +134,14 @@ def process(found: list[Found], settings: Settings, replace: Replace) -> int:
                 elif (end := _end(happening)) is not None:
                     path, outcome = end
                     done.ended(path, outcome)
+                    if isinstance(happening, Ended):
+                        memory.ended(happening)
                     if isinstance(outcome, Written):
                         folders.hand_over(outcome.output)
                     progress.update(task, advance=1, description="subtracting")
     finally:  # also where Ctrl-C came before
         Console().print(done.table())
+        memory.keep()
     return done.failed()
 
 
@@ -148,13 +152,13 @@ class Tally:
     found: list[Found]
     _began: float = field(default_factory=time.monotonic)
     _ready: float | None = None
-    _ends: dict[Path, Outcome] = field(default_factory=dict)
+    _ends: dict[Path, End] = field(default_factory=dict)
 
     def ready(self) -> None:
         """Take note that a worker can work: what was before is the program's start."""
         self._ready = self._ready or time.monotonic()
 
-    def ended(self, path: Path, outcome: Outcome) -> None:
+    def ended(self, path: Path, outcome: End) -> None:
         """Take note of a frame's end."""
         self._ends[path] = outcome
 
@@ -197,7 +201,7 @@ def _clear_away(folder: Path, root: Path) -> None:
     remove_stale(folder, within=root)
 
 
-def _end(happening: Happening) -> tuple[Path, Outcome] | None:
+def _end(happening: Happening) -> tuple[Path, End] | None:
     """Give a frame that has ended, and how; nobody waits here for a file that still changes."""
     if isinstance(happening, Returned):
         reason = f"{happening.outcome.reason}; try again when it is complete"

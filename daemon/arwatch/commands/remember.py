@@ -13,81 +13,88 @@ from arwatch.commands.options import say
 from arwatch.errors import ArwatchError
 from arwatch.ledger.store import Ledger
 from arwatch.model.outcome import Skipped, Written
+from arwatch.output.naming import output_folder
 from arwatch.platform.paths import state_folder
+from arwatch.process.stages import recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from arwatch.commands.account import Account
+    from arwatch.commands.process import Found
     from arwatch.settings import Settings
     from arwatch.work.happenings import Ended
 
 
-def remember(ends: Sequence[Ended], settings: Settings, path: Path | None) -> None:
-    """Add frames that have their outputs to the ledger of these settings' daemon.
-
-    Root adds them as the service's account where the settings are a system service's. What hinders that is said in a
-    line: the outputs are there all the same.
+class Memory:
+    """Frames that have their outputs, until they are added to the ledger of their settings' daemon.
 
     Parameters
     ----------
-    ends
-        Frames that have ended.
+    found
+        All frames that are to be processed.
     settings
-        As read.
+        As in their file. Outputs that went elsewhere than these say are not remembered: a daemon would take the frames
+        for done.
     path
-        Their file.
+        Of the settings' file.
     """
-    kept = [end for end in ends if isinstance(end.outcome, (Written, Skipped))]
-    if not kept:
-        return
-    account = account_of(path)
-    if account is None:
-        _add(kept, settings)
-    else:
-        _as_account(account, kept, settings)
+
+    def __init__(self, found: Iterable[Found], settings: Settings, path: Path | None) -> None:
+        self._roots = {frame.path: frame.root for frame in found}
+        self._settings = settings
+        self._path = path
+        self._ends: list[Ended] = []
+
+    def ended(self, end: Ended) -> None:
+        """Take note of a frame's end."""
+        source = end.job.source.path
+        wanted = output_folder(source, self._roots[source], self._settings.output)
+        if isinstance(end.outcome, (Written, Skipped)) and end.outcome.output.parent == wanted:
+            self._ends.append(end)
+
+    def keep(self) -> None:
+        """Add the frames to the ledger; what hinders that is said in a line, the outputs are there all the same.
+
+        Root adds them as the service's account where the settings are a system service's: in a process of its own,
+        because becoming the account is for good.
+        """
+        account = account_of(self._path) if self._ends else None
+        if account is None:
+            self._add()
+        elif child := os.fork():
+            os.waitpid(child, 0)
+        else:
+            try:
+                account.become()
+                self._add()
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(0)
+        self._ends = []
+
+    def _add(self) -> None:
+        if not self._ends:
+            return
+        try:
+            with closing(Ledger(state_folder(self._settings.state))) as ledger:
+                for end in self._ends:
+                    _add(ledger, end)
+        except (ArwatchError, sqlite3.Error, OSError) as error:
+            say(f"`arwatch night` will not know these frames: {error}")
 
 
-def _as_account(account: Account, ends: Sequence[Ended], settings: Settings) -> None:
-    """Add them in a process of its own: becoming the account is for good."""
-    child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-        return
-    try:
-        account.become()
-        _add(ends, settings)
-    except BaseException:  # noqa: BLE001 -- nothing of the parent's may run twice
-        traceback.print_exc()
-    finally:
-        os._exit(0)
-
-
-def _add(ends: Sequence[Ended], settings: Settings) -> None:
-    try:
-        with closing(Ledger(state_folder(settings.state))) as ledger:
-            for end in ends:
-                _add_one(ledger, end)
-    except (ArwatchError, sqlite3.Error, OSError) as error:
-        say(f"`arwatch night` will not know these frames: {error}")
-
-
-def _add_one(ledger: Ledger, end: Ended) -> None:
-    """Let a frame live its life in the ledger at once."""
+def _add(ledger: Ledger, end: Ended) -> None:
+    """Let a frame live its whole life in the ledger in one step."""
     outcome, source = end.outcome, end.job.source
     known = ledger.get(source.path)
-    if isinstance(outcome, Skipped) and known is not None and known.has_output:
-        return
-    if not isinstance(outcome, (Written, Skipped)):
-        return
-    with ledger.transaction():
-        ledger.saw(source.path, live=False)
-        ledger.settled(source.path, source.look)
-        ledger.started(source.path, outcome.output, end.recipe)
-        if isinstance(outcome, Skipped):
+    with ledger.together():
+        if isinstance(outcome, Written) or (isinstance(outcome, Skipped) and not (known and known.has_output)):
+            ledger.saw(source.path, live=False)
+            ledger.settled(source.path, source.look)
+            ledger.started(source.path, outcome.output, recipe(end.job.settings))
+        if isinstance(outcome, Written):
+            ledger.written(source.path, outcome.size, outcome.figures, sighting=outcome.sighting, field=outcome.field)
+        elif isinstance(outcome, Skipped) and not (known and known.has_output):
             ledger.written(source.path, outcome.size, outcome.figures, recipe=outcome.recipe, skipped=True)
-        else:
-            ledger.written(
-                source.path, outcome.size, outcome.figures, sighting=outcome.sighting, field=outcome.field
-            )

@@ -82,6 +82,7 @@ class Report:
             reasons = [f"{outcome.left_alone}: this is {outcome.output.name}"] if outcome.left_alone else []
             if figures.sky_model == "mesh":
                 reasons.append(f"the mesh took the place of the smooth sky: {figures.sky_doubt}")
+            reasons += [outcome.not_measured] if outcome.not_measured else []
             facts = figures.known() | ({"reason": "; ".join(reasons)} if reasons else {})
             self.frame("frame.written", path, output=output, **facts, since_complete_s=since, waiting=waiting)
         elif isinstance(outcome, Skipped):

@@ -33,7 +33,7 @@ __all__ = ["NAME", "DamagedLedgerError", "Entry", "Ledger", "LedgerError", "Stat
 
 DAY_S = 86400.0
 FIELDS = 4
-"""How many fields of sky are remembered: a night has few targets, and cameras that watch beside each other have one each."""
+"""How many fields of sky are remembered: a night has few targets, and each of several cameras has its own."""
 
 
 class Ledger(Queue):
@@ -282,8 +282,7 @@ _INTO_HISTORY = (
 
 
 _INTO_FIELDS = (
-    "INSERT INTO fields VALUES (?, ?, ?)"
-    " ON CONFLICT DO UPDATE SET field = excluded.field, recorded = excluded.recorded"
+    "INSERT INTO fields VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET field = excluded.field, recorded = excluded.recorded"
 )
 _NEWEST_FIELDS = f"SELECT token FROM fields ORDER BY recorded DESC LIMIT {FIELDS}"
 

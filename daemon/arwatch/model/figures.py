@@ -59,6 +59,7 @@ class Figures:
     )  # fmt: skip
     exposure_s: float | None = _figure("s", 6, "Exposure time (in seconds)", card="EXPTIME", console=" {:g}s", spare=4)
     iso: int | None = _figure("", 0, "ISO sensitivity", card="ISOSPEED", console=" ISO{}", spare=5)
+    black_level: int | None = _figure("adu", 0, "the camera's black level", card="BLKLEVEL")
     red_level: float | None = _figure("adu", 4, "median sky level", card="SKY_R", console=" R {:.0f}", status=True)
     red_noise: float | None = _figure("adu", 4, "median sky noise", card="SKYSIG_R", console="±{:.0f}")
     green_level: float | None = _figure("adu", 4, "median sky level", card="SKY_G", console=" G {:.0f}", status=True)

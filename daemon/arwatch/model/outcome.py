@@ -24,6 +24,8 @@ class Written:
     """The frame's brightest stars and its map, packed; empty: they were not measured."""
     field: bytes = b""
     """The field of sky that the figure `field` names, this frame included, packed; empty: there is none."""
+    not_measured: str | None = None
+    """Why nothing is known of the stars, where that is a mistake of arwatch."""
     left_alone: str | None = None
     """Why the output has another name than the frame's: what lies there and was not replaced."""
 
@@ -61,4 +63,15 @@ class Failed:
     """The traceback of a mistake in arwatch, for a report."""
 
 
-Outcome: TypeAlias = Written | Skipped | Unsettled | Failed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What is known of a frame that was only to be measured."""
+
+    figures: Figures
+    sighting: bytes
+    """The frame's brightest stars and its map, packed."""
+
+
+End: TypeAlias = Written | Skipped | Failed
+"""How the work on a frame ends."""
+Outcome: TypeAlias = End | Measured | Unsettled

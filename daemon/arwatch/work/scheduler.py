@@ -259,7 +259,7 @@ class Scheduler:
             yield Ended(entry, job, outcome)
         elif isinstance(outcome, Unsettled):
             yield Returned(entry, job, outcome)
-        else:
+        elif isinstance(outcome, Failed):
             yield from self._failed(job, outcome, entry)
 
     def _failed(self, job: Job, failure: Failed, entry: Entry) -> Iterator[Happening]:
