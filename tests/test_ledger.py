@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from arwatch import __version__
 from arwatch.errors import FailureCode
+from arwatch.ledger import database
 from arwatch.ledger.columns import HISTORY
 from arwatch.ledger.faults import DamagedLedgerError, LedgerError, is_passing
 from arwatch.ledger.records import read_record
@@ -581,3 +582,20 @@ def test_a_version_that_is_damaged_alone_costs_nothing(tmp_path, ledger):
         db.execute("PRAGMA user_version = 2")
     with contextlib.closing(Ledger(tmp_path, [ROOT])) as again:
         assert again.waiting() == 1
+
+
+def test_a_damaged_path_is_noticed_where_its_index_is_sound(tmp_path, ledger, monkeypatch):
+    """In a ledger that is too large to be looked through at a start."""
+    settled(ledger)
+    ledger.started(FRAME, OUTPUT, "recipe")
+    ledger.failed(FRAME, Look(10, 5), FailureCode.DAMAGED, "rows repeat")
+    ledger.close()
+    file = tmp_path / "ledger.sqlite"
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        ((page,),) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'history'")
+    data = bytearray(file.read_bytes())
+    data[data.index(bytes(FRAME), 4096 * (page - 1)) + 1] ^= 1
+    file.write_bytes(data)
+    monkeypatch.setattr(database, "_SMALL", 0)
+    with contextlib.closing(Ledger(tmp_path, [ROOT])) as damaged, pytest.raises(DamagedLedgerError):
+        damaged.get(FRAME)

@@ -76,7 +76,7 @@ class Ledger(Queue):
         key = (key_of(path),)
         if row := self._db.row(f"SELECT {COLUMNS} FROM queue WHERE path = ?", key):
             return read_entry(row)
-        row = self._db.row(f"SELECT {_ENDED} FROM history WHERE path = ? ORDER BY number DESC LIMIT 1", key)
+        row = self._db.row(f"SELECT {_ENDED} FROM history WHERE number = {_NEWEST_OF}", key)
         entry = read_ended_entry(row) if row else None
         if entry and entry.path != path:
             raise DamagedLedgerError(f"{self.path} is damaged: it has one frame under the name of another")
@@ -272,6 +272,9 @@ def set_aside(folder: Path) -> Path:
 
 
 _ENDED = ", ".join(ENDED_ENTRY)
+_NEWEST_OF = "(SELECT max(number) FROM history WHERE path = ?)"
+"""By its number a row is read from the table: asked for by its path, it would have the path that the index has, and a
+damaged one in the table would not be noticed."""
 _INTO_HISTORY = (
     "INSERT INTO history (path, state, size, mtime_ns, taken, exposure_s, iso, figures, recipe, output, output_size,"
     " code, reason, final, work_s, attempts, live, seen, settled, started, ended, recorded, version)"
