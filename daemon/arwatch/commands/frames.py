@@ -73,6 +73,58 @@ def failed(config: Path | None, *, as_json: bool) -> None:
         failures.show(history, as_json=as_json)
 
 
+@click.command(short_help="Measure stars and sky of frames.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One object a line, for programs.")
+@CONFIG
+def measure(paths: Sequence[Path], config: Path | None, *, as_json: bool) -> None:
+    """Measure stars and sky of frames or outputs; nothing is written.
+
+    The frames of one call are matched to each other by their stars, in the order
+    given: dx, dy and turn say how far the stars moved and turned since the first
+    frame of the field, light how transparent the sky was. Of a folder its frames
+    are measured, where it has none its outputs.
+
+    \b
+    Example: arwatch measure ~/captures/2026-11-21
+    For programs: arwatch measure --json DSC00001.ARW DSC00002.ARW
+    """
+    from arwatch.commands import measure as how
+
+    settings, _ = in_force(config)
+    sys.exit(1 if how.measure(how.find(paths, settings), settings, as_json=as_json) else 0)
+
+
+@click.command(short_help="Show a night: sums, conditions, a table.")
+@click.argument("when", default="last", metavar="[DATE|last]")
+@click.option("--json", "form", flag_value="json", help="One object, for programs.")
+@click.option("--csv", "form", flag_value="csv", help="A line a frame, for spreadsheets.")
+@CONFIG
+def night(when: str, config: Path | None, form: str | None) -> None:
+    """Show the night that began on the evening of DATE, or the last one.
+
+    It has the frames that `arwatch run` and `arwatch process` made outputs of:
+    their figures, and what they were exposed under (arwatch help conditions).
+
+    \b
+    Example: arwatch night 2026-11-21 --csv > night.csv
+    The system's service: sudo arwatch night
+    """
+    from arwatch.commands import night as shown
+    from arwatch.commands import nights
+    from arwatch.commands.state import daemons_state
+    from arwatch.ledger.nights import Nights
+
+    with Nights(daemons_state(*in_force(config))) as history:
+        day, found = nights.night(history, when)
+    if form == "json":
+        shown.show_json(day, found)
+    elif form == "csv":
+        shown.show_csv(found)
+    else:
+        shown.show(day, found)
+
+
 def _history(config: Path | None) -> History:
     """Give the history that the daemon of these settings writes."""
     from arwatch.commands.state import daemons_state
@@ -81,4 +133,4 @@ def _history(config: Path | None) -> History:
     return History(daemons_state(*in_force(config)))
 
 
-COMMANDS = (retry, failed)
+COMMANDS = (retry, failed, measure, night)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
+from arwatch.daemon.conditions import Conditions
+from arwatch.daemon.ledger_start import counts_since, frames_tonight
 from arwatch.daemon.tonight import Tonight
 from arwatch.model.figures import line
 from arwatch.model.outcome import Failed, Skipped, Written
@@ -15,6 +18,7 @@ from arwatch.work.pool import Lost
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from arwatch.ledger.store import Ledger
     from arwatch.telling.log import Log
 
 
@@ -25,11 +29,18 @@ class Report:
         self.log = log
         self.tonight = Tonight(lambda _since: {})
         """Across restarts, as soon as the ledger is open."""
+        self.conditions = Conditions()
+        """Of tonight, across restarts, as soon as the ledger is open."""
         self.retrying: set[Path] = set()
         """Frames of which an attempt failed, and that will get another."""
         self.counts = {"written": 0, "skipped": 0, "failed": 0, "retried": 0}
         self.last: tuple[str, float, str] | None = None
         """The last frame written, when (monotonic seconds), its sky."""
+
+    def remember(self, ledger: Ledger) -> None:
+        """Take over what a ledger knows of tonight."""
+        self.tonight = Tonight(partial(counts_since, ledger))
+        self.conditions = Conditions(frames_tonight(ledger))
 
     def frame(self, event: str, path: Path, **facts: object) -> None:
         """Tell an event of a frame, such as `frame.failed`, and count it."""
@@ -85,6 +96,7 @@ class Report:
             reasons += [outcome.not_measured] if outcome.not_measured else []
             facts = figures.known() | ({"reason": "; ".join(reasons)} if reasons else {})
             self.frame("frame.written", path, output=output, **facts, since_complete_s=since, waiting=waiting)
+            self.conditions.add(end.job, outcome, time.time(), self.log)
         elif isinstance(outcome, Skipped):
             self.frame("frame.skipped", path, output=str(outcome.output), reason=outcome.reason)
         elif isinstance(outcome, Failed):

@@ -70,6 +70,8 @@ class Measured:
     figures: Figures
     sighting: bytes
     """The frame's brightest stars and its map, packed."""
+    field: bytes = b""
+    """As that of `Written`."""
 
 
 End: TypeAlias = Written | Skipped | Failed

@@ -97,7 +97,7 @@ def _only_measure(job: Job) -> Outcome:
     measured = measure_file(job)
     if measured.failure:
         return Failed(code=FailureCode.INTERNAL, reason=measured.failure)
-    return Measured(figures=measured.figures, sighting=measured.sighting)
+    return Measured(figures=measured.figures, sighting=measured.sighting, field=measured.field)
 
 
 def _failed(error: FrameError | OSError | MemoryError) -> Failed:
