@@ -491,7 +491,7 @@ def test_a_wait_that_is_no_time_is_damage(ledger):
         "DROP TABLE attempts",
         "PRAGMA user_version = 1",
         "PRAGMA user_version = 0",
-        "PRAGMA user_version = 2; DROP TABLE fields; CREATE TABLE fields (token)",
+        "PRAGMA user_version = 2; DROP TABLE fields; CREATE TABLE fields (other)",
         "PRAGMA user_version = 4",
         "PRAGMA user_version = 16777218",
         "PRAGMA writable_schema = 1; UPDATE sqlite_master SET name = CAST(x'ff' AS TEXT) WHERE name = 'history_paths'",

@@ -101,12 +101,12 @@ def outcomes(found: Sequence[Path], settings: Settings) -> Iterator[tuple[Path, 
     """
     pool = LocalPool.from_settings(settings.workers.model_copy(update={"count": 1}), paths.cache_folder())
     threads = machine.threads_for(settings.workers, 1)
-    fields: tuple[bytes, ...] = ()
+    field = b""
     try:
         for path in found:
-            outcome = _outcome(pool, _job(path, settings, threads, fields))
+            outcome = _outcome(pool, _job(path, settings, threads, field))
             if isinstance(outcome, Measured) and outcome.field:
-                fields = (outcome.field,)
+                field = outcome.field
             yield path, outcome
     finally:
         pool.close()
@@ -119,7 +119,7 @@ def as_line(path: Path, outcome: Outcome) -> dict[str, Any]:
     return {"frame": path.name, "path": str(path), **as_object(figures), **error}
 
 
-def _job(path: Path, settings: Settings, threads: int, fields: tuple[bytes, ...]) -> Job:
+def _job(path: Path, settings: Settings, threads: int, field: bytes) -> Job:
     size, mtime_ns = look(path) or (0, 0)
     source = Source(path, size, mtime_ns)
     return Job(
@@ -128,7 +128,7 @@ def _job(path: Path, settings: Settings, threads: int, fields: tuple[bytes, ...]
         root=path.parent,
         settings=settings,
         threads=threads,
-        fields=fields,
+        field=field,
         only_measure=True,
     )
 

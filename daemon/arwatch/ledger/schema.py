@@ -132,12 +132,11 @@ MEASURED = (
         number INTEGER PRIMARY KEY,
         sighting BLOB NOT NULL
     )""",
-    # The fields of sky that frames are matched to, a row each, as the last of its frames left it.
+    # The star fields that frames are matched to, as the last frame left them: one row.
     """CREATE TABLE fields (
-        token TEXT PRIMARY KEY,             -- the figure `field` of its frames
-        field BLOB NOT NULL,                -- packed and read by arwatch.stars
-        recorded REAL NOT NULL
-    ) WITHOUT ROWID""",
+        number INTEGER PRIMARY KEY,         -- 1
+        field BLOB NOT NULL                 -- packed and read by arwatch.stars
+    )""",
 )
 """What version 3 added."""
 

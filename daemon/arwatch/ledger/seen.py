@@ -29,7 +29,7 @@ def frames_of(history: Nights, day: date) -> list[Seen]:
 
 
 def frames_since(history: Nights, noon: float) -> list[Seen]:
-    """Give the frames since a noon, in seconds since 1970; where the camera is wrong about it, those that came since."""
+    """Give the frames since a noon (seconds since 1970); where the camera's clock is wrong, those that came since."""
     return frames_of(history, datetime.fromtimestamp(noon).astimezone().date()) or _as_seen(
         [record for record in history.frames(since=noon) if record.live], history
     )

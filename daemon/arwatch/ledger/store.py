@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["NAME", "DamagedLedgerError", "Entry", "Ledger", "LedgerError", "State", "set_aside"]
 
 DAY_S = 86400.0
-FIELDS = 4
-"""How many fields of sky are remembered: a night has few targets, and each of several cameras has its own."""
 
 
 class Ledger(Queue):
@@ -128,14 +126,15 @@ class Ledger(Queue):
             self._end(
                 path, state, output_size=output_size, figures=figures, output=output, recipe=recipe, sighting=sighting
             )
-            if field and figures.field:
-                self._db.run(_INTO_FIELDS, (figures.field, field, self._clock()))
-                self._db.run(f"DELETE FROM fields WHERE token NOT IN ({_NEWEST_FIELDS})")
+            if field:
+                self._db.run("INSERT OR REPLACE INTO fields VALUES (1, ?)", (field,))
 
-    def fields(self) -> tuple[bytes, ...]:
-        """Give the fields of sky that frames were of lately, the last one first."""
-        rows = self._db.rows(f"SELECT field FROM fields WHERE token IN ({_NEWEST_FIELDS}) ORDER BY recorded DESC")
-        return tuple(field for (field,) in rows if type(field) is bytes)
+    def field(self) -> bytes:
+        """Give the star fields as the last frame left them; empty: there are none."""
+        row = self._db.row("SELECT field FROM fields WHERE number = 1")
+        if row and type(row[0]) is not bytes:
+            raise DamagedLedgerError(f"{self.path} is damaged: the star fields are {row[0]!r:.80}")
+        return row[0] if row else b""
 
     def failed(self, path: Path, look: Look | None, code: FailureCode, reason: str) -> None:
         """Record the end of a frame without output; taken up again when the file changes or on request."""
@@ -282,12 +281,6 @@ _INTO_HISTORY = (
     " ifnull(:recipe, recipe), ifnull(:output, output), :output_size, :code, :reason, :final, :work_s, attempts, live,"
     " seen, settled, started, :now, :now, :version FROM queue WHERE path = :path"
 )
-
-
-_INTO_FIELDS = (
-    "INSERT INTO fields VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET field = excluded.field, recorded = excluded.recorded"
-)
-_NEWEST_FIELDS = f"SELECT token FROM fields ORDER BY recorded DESC LIMIT {FIELDS}"
 
 
 def _size(path: Path) -> int:

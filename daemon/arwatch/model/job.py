@@ -66,7 +66,7 @@ class Job:
     replace: Replace = KEEP
     given_away: bool = False
     """The wanted name was given to another frame, whether its output still lies there or not."""
-    fields: tuple[bytes, ...] = ()
-    """Fields of sky that the frame may be of, packed, the last one that was seen first."""
+    field: bytes = b""
+    """The star fields that the frame may be of, packed."""
     fresh: bool = False
     """The file that was under the source's path before had gone: this is another frame."""

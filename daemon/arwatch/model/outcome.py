@@ -23,7 +23,7 @@ class Written:
     sighting: bytes = b""
     """The frame's brightest stars and its map, packed; empty: they were not measured."""
     field: bytes = b""
-    """The field of sky that the figure `field` names, this frame included, packed; empty: there is none."""
+    """The star fields, this frame included, packed; empty: there are none."""
     not_measured: str | None = None
     """Why nothing is known of the stars, where that is a mistake of arwatch."""
     left_alone: str | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import dataclasses
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from arwatch import formats
@@ -29,16 +30,16 @@ FITS_ENDINGS = (".fits", ".fit", ".fts", ".fits.fz")
 class Measured:
     """What is known of a frame's stars, and what of it later frames and readers need."""
 
-    figures: Figures = field(default_factory=Figures)
+    figures: Figures = dataclasses.field(default_factory=Figures)
     sighting: bytes = b""
     """The brightest stars and the map of the frame, packed (`arwatch.stars.sighting.Sighting`)."""
     field: bytes = b""
-    """The field of sky, this frame included, packed."""
+    """The star fields, this frame included, packed."""
     failure: str | None = None
     """Why nothing is known."""
 
 
-def measure(frame: Frame, settings: Settings, fields: tuple[bytes, ...] = (), threads: int = 1) -> Measured:
+def measure(frame: Frame, settings: Settings, field: bytes = b"", threads: int = 1) -> Measured:
     """Measure a frame's stars and its place in the night.
 
     Parameters
@@ -47,8 +48,8 @@ def measure(frame: Frame, settings: Settings, fields: tuple[bytes, ...] = (), th
         As decoded.
     settings
         With telescope and site, as far as they are known.
-    fields
-        Fields of sky that the frame may be of, the last one that was seen first; packed.
+    field
+        The star fields that the frame may be of, packed.
     threads
         How many share the work.
     """
@@ -64,7 +65,7 @@ def measure(frame: Frame, settings: Settings, fields: tuple[bytes, ...] = (), th
             exposure_s=exposure.exposure_s,
             iso=exposure.iso,
             arcsec_per_px=_arcsec_per_px(frame, settings),
-            field=fields[0] if fields else b"",
+            field=field,
             threads=threads,
         )
         sky = sun_and_moon(start_of(exposure, settings.camera), settings.site)
@@ -93,7 +94,7 @@ def measure_file(job: Job) -> Measured:
         frame = decoded.frame
         figures = Figures.of(decoded.figures.known() | subtract(frame, job).figures.known())
     settings = job.settings.model_copy(update={"measure": Measure(enabled=True)})
-    measured = measure(frame, settings, job.fields, job.threads)
+    measured = measure(frame, settings, job.field, job.threads)
     return replace(measured, figures=Figures.of(figures.known() | measured.figures.known()))
 
 

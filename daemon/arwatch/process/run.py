@@ -65,7 +65,7 @@ def _run_stages(job: Job) -> Outcome:
     decode_s = clock.lap()
     subtracted = subtract(decoded.frame, job)
     subtract_s = clock.lap()
-    measured = measure(decoded.frame, job.settings, job.fields, job.threads)
+    measured = measure(decoded.frame, job.settings, job.field, job.threads)
     measure_s = clock.lap()
     figures = Figures.of(decoded.figures.known() | subtracted.figures.known() | measured.figures.known())
     while True:

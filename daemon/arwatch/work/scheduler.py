@@ -209,7 +209,7 @@ class Scheduler:
             threads=machine.threads_for(workers, used),
             replace=self._replace,
             given_away=self._is_given_away(wanted, entry.path),
-            fields=self._ledger.fields(),
+            field=self._ledger.field(),
             fresh=self._ledger.had_gone(entry.path),
         )
 
