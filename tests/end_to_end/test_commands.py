@@ -24,7 +24,7 @@ from arwatch.simulate import Scene, camera, render, write_arw
 from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch, daemon
 
 COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry", "failed", "logs"]
-COMMANDS += ["config", "status", "version", "install-completion", "help"]
+COMMANDS += ["measure", "night", "select", "config", "status", "version", "install-completion", "help"]
 SMALL = Scene(height=300, width=400, stars=20)
 
 

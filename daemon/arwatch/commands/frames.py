@@ -125,6 +125,41 @@ def night(when: str, config: Path | None, form: str | None) -> None:
         shown.show(day, found)
 
 
+@click.command(short_help="Choose a night's good frames.")
+@click.argument("when", default="last", metavar="[DATE|last]")
+@click.option("--keep", default="", metavar="TEXT", help="What a frame must fulfil: 'fwhm_px < 3 and stars > 100'.")
+@click.option("--best", default="", metavar="SHARE", help="Of those the best ones: 80%, or 40 frames.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="A new folder for the choice.")
+@CONFIG
+def select(when: str, config: Path | None, keep: str, best: str, output: Path | None) -> None:
+    """Choose the good frames of a night; nothing is moved or deleted.
+
+    Each rejected frame is told with its reason. With --output a new folder gets
+    the lists, a weight for each frame (what its exposure is worth), links to the
+    outputs with a script for Siril, and a CSV for AstroBin.
+
+    \b
+    Example: arwatch select --keep "fwhm_px < 3 and transparency > 0.8" -o best
+    The best of them: arwatch select 2026-11-21 --best 80%
+    Relative limits: arwatch select --keep "fwhm_px < 1.2 * median"
+    """
+    from arwatch.commands import nights
+    from arwatch.commands import select as how
+    from arwatch.commands.state import daemons_state
+    from arwatch.ledger.nights import Nights
+    from arwatch.night.choose import choose
+
+    if not keep.strip() and not best.strip():
+        raise click.UsageError("say what is good: --keep 'fwhm_px < 3', or --best 80%")
+    with Nights(daemons_state(*in_force(config))) as history:
+        _, night = nights.night(history, when)
+        choices = choose(night.frames, keep, best)
+        outputs = history.outputs(choice.frame.number for choice in choices if choice.kept)
+    if output is not None:
+        how.write(choices, outputs, output.absolute())
+    how.show(choices)
+
+
 def _history(config: Path | None) -> History:
     """Give the history that the daemon of these settings writes."""
     from arwatch.commands.state import daemons_state
@@ -133,4 +168,4 @@ def _history(config: Path | None) -> History:
     return History(daemons_state(*in_force(config)))
 
 
-COMMANDS = (retry, failed, measure, night)
+COMMANDS = (retry, failed, measure, night, select)

@@ -184,7 +184,15 @@ def happenings(found: list[Found], settings: Settings, replace: Replace) -> Iter
     pool = LocalPool.from_settings(settings.workers, paths.cache_folder())
     policy = Policy.of_a_command(settings.workers)
     scheduler = Scheduler(
-        settings, roots, queue, pool, policy=policy, free=free_room, clear_away=_clear_away, replace=replace
+        settings,
+        roots,
+        queue,
+        pool,
+        policy=policy,
+        free=free_room,
+        clear_away=_clear_away,
+        replace=replace,
+        first_alone=settings.measure.enabled,
     )
     try:
         while scheduler.in_work or scheduler.waiting():

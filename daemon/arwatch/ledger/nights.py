@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arwatch.ledger.columns import HISTORY
@@ -57,12 +59,19 @@ class Nights(History):
 
     def sightings(self, numbers: Iterable[int]) -> dict[int, bytes]:
         """Give what was measured beside the figures (`arwatch.stars.sighting.Sighting`), by the numbers of records."""
+        return self._bytes("SELECT number, sighting FROM sightings", numbers)
+
+    def outputs(self, numbers: Iterable[int]) -> dict[int, Path]:
+        """Give where outputs lie, by the numbers of records."""
+        found = self._bytes("SELECT number, output FROM history", numbers)
+        return {number: Path(os.fsdecode(output)) for number, output in found.items()}
+
+    def _bytes(self, select: str, numbers: Iterable[int]) -> dict[int, bytes]:
         wanted, found = list(numbers), {}
         for first in range(0, len(wanted), _PAGE):
             some = wanted[first : first + _PAGE]
-            marks = ",".join("?" * len(some))
-            rows = self._rows(f"SELECT number, sighting FROM sightings WHERE number IN ({marks})", some)
-            found.update({number: sighting for number, sighting in rows if type(sighting) is bytes})
+            rows = self._rows(f"{select} WHERE number IN ({','.join('?' * len(some))})", some)
+            found.update({number: value for number, value in rows if type(value) is bytes})
         return found
 
     def _first_day_from(self, begin: str) -> str | None:

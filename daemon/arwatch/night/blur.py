@@ -23,6 +23,8 @@ _SEEING = 3.5
 _BACK = 1.15
 _IN_A_ROW = 3
 """Frames that must be wide: a gust widens one or two."""
+_AHEAD = 3
+"""Frames by which more is known of how the stars widen than when that was noticed."""
 _EXTINCTION = 0.18
 """Part of the light that each airmass takes (0.2 magnitudes, as of green light at an ordinary place)."""
 
@@ -68,6 +70,8 @@ def defocus(frames: Sequence[Signs]) -> list[Span]:
         if frame.narrow_px > max(_BACK, (1 + limit) / 2) * normal:
             wide.append(i)
             good.clear()
+            if len(wide) <= _IN_A_ROW + _AHEAD:
+                first = _onset(frames, known, wide)
             continue
         good.append(i)
         if len(good) == HYSTERESIS:
@@ -95,9 +99,9 @@ def _by_airmass(recent: Sequence[float | None], usual: float | None) -> float:
 
 def _onset(frames: Sequence[Signs], known: Sequence[int], wide: Sequence[int]) -> int:
     """Find where it began: the square of the width is what seeing and focus add up to."""
-    recent = known[-45 - len(wide) :]
+    recent = [k for k in known if k < wide[0]][-20:] + list(wide)
     squares = [(frames[k].narrow_px or 0.0) ** 2 for k in recent]
-    return recent[onset(squares, len(recent) - len(wide), curved=True)]
+    return recent[onset(squares, len(recent) - len(wide), bend=1.0, relative=True, ahead=_IN_A_ROW + _AHEAD)]
 
 
 def _span(frames: Sequence[Signs], first: int, wide: Sequence[int], normal: float, *, ended: bool) -> Span:

@@ -61,7 +61,7 @@ def _spans(frames: Sequence[Signs], causes: Sequence[Cause | None], cause: Cause
                 hits = []
     if hits:
         found.append(_span(frames, hits, cause, ended=False))
-    return [span for span in found if len(span.frames) > 1 or not span.ended or cause is Cause.CAP_ON]
+    return [span for span in found if len(span.frames) > 1 or cause is Cause.CAP_ON]
 
 
 def _span(frames: Sequence[Signs], hits: Sequence[int], cause: Cause, *, ended: bool) -> Span:

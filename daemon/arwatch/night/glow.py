@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from arwatch.night.causes import Cause, Span
-from arwatch.night.series import HYSTERESIS, Usual
+from arwatch.night.series import HYSTERESIS, Usual, onset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _BRIGHTER = 1.25
 """Skies that are told: so much more light takes a fifth of an exposure's worth."""
-_ONSET = 1.1
-"""Where a brightening began: it is first seen beyond errors and the changes of a sinking field."""
+_OVER = 1.1
+"""Skies that end it: what the sky changes anyhow in half an hour stays below."""
 _WINDOW_S = 3 * 3600.0
 _MOONLESS_S = 30 * 60.0
 """The sky is compared with that of so long before the Moon rose: it also changes with the field's altitude."""
@@ -69,13 +69,13 @@ def twilight(frames: Sequence[Signs]) -> list[Span]:
         times = darkness.times(frame)
         if times is None:
             return frame.sun_deg > _EVENING_DEG
-        return times > (_ONSET if on else _BRIGHTER)
+        return times > (_OVER if on else _BRIGHTER)
 
     def told(frame: Signs, times: float) -> str:
-        grown = f"; the sky is {times:.1f} times as bright as it was" if times > _ONSET else ""
+        grown = f"; the sky is {times:.1f} times as bright as it was" if times > _OVER else ""
         return f"The Sun is only {-(frame.sun_deg or 0.0):.0f}° below the horizon{grown}."
 
-    return _spans(frames, Cause.TWILIGHT, look, darkness, told, lambda frame: (frame.sun_deg or -90) > -18)
+    return _spans(frames, Cause.TWILIGHT, look, darkness, told, possible=lambda frame: (frame.sun_deg or -90) > -18)
 
 
 def moonlight(frames: Sequence[Signs], hidden: frozenset[int]) -> list[Span]:
@@ -101,7 +101,7 @@ def moonlight(frames: Sequence[Signs], hidden: frozenset[int]) -> list[Span]:
         times = darkness.times(frame)
         if times is None or id(frame) not in clear:
             return None
-        return times > (_ONSET if on else _BRIGHTER)
+        return times > (_OVER if on else _BRIGHTER)
 
     def told(frame: Signs, times: float) -> str:
         lit = "" if frame.moon_part is None else f", {frame.moon_part:.0%} of it lit"
@@ -109,7 +109,7 @@ def moonlight(frames: Sequence[Signs], hidden: frozenset[int]) -> list[Span]:
             f"The Moon stands {frame.moon_deg or 0.0:.0f}° high{lit}; the sky is {times:.1f} times as bright as it was."
         )
 
-    return _spans(frames, Cause.MOON, look, darkness, told, lambda frame: (frame.moon_deg or 0) > 0)
+    return _spans(frames, Cause.MOON, look, darkness, told, possible=lambda frame: (frame.moon_deg or 0) > 0)
 
 
 def stray_light(frames: Sequence[Signs], hidden: frozenset[int]) -> list[Span]:
@@ -190,13 +190,30 @@ def _spans(
     look: Callable[..., bool | None],
     darkness: _Darkness,
     told: Callable[[Signs, float], str],
+    *,
     possible: Callable[[Signs], bool],
 ) -> list[Span]:
-    """Find the stretches in which a source in the sky is seen; they begin where the sky began to brighten."""
+    """Find the stretches in which a source in the sky is seen; they begin where the sky began to brighten.
+
+    Parameters
+    ----------
+    frames : sequence of Signs
+        One night.
+    cause : Cause
+        What the source is.
+    look : callable
+        Whether a frame shows it, given whether the frames before did; None: it cannot be told.
+    darkness : _Darkness
+        What `look` compares with.
+    told : callable
+        The evidence of the brightest frame, and how many times as bright as usual it is.
+    possible : callable
+        Whether the source is above its horizon.
+    """
     found: list[Span] = []
     hits: list[int] = []
-    rising: list[int] = []
-    """Frames before in which the sky was a little brighter."""
+    seen: list[int] = []
+    """Frames so far that tell something, since the last stretch."""
     away, times = 0, 0.0
     worst: Signs | None = None
 
@@ -208,24 +225,25 @@ def _spans(
 
     for i, frame in enumerate(frames):
         now = darkness.times(frame) or 1.0
-        seen = look(frame, on=bool(hits))
-        if seen is None:
+        shown = look(frame, on=bool(hits))
+        if shown is None:
             continue
-        if seen:
-            if not hits:
-                hits, worst, times = [*rising, i], frame, now
-            else:
-                hits.append(i)
-            away = 0
-            if now >= times:
-                worst, times = frame, now
-            rising = []
+        seen.append(i)
+        if not shown:
+            away += 1
+            if hits and away == HYSTERESIS:
+                found.append(span(ended=True))
+                hits, seen, times = [], seen[-HYSTERESIS:], 0.0
             continue
-        rising = [*rising, i] if possible(frame) and now > _ONSET else []
-        away += 1
-        if hits and away == HYSTERESIS:
-            found.append(span(ended=True))
-            hits = []
+        if not hits:
+            like = [k for k in seen if frames[k].setup == frame.setup and frames[k].sky is not None]
+            first = like[onset([frames[k].sky or 0.0 for k in like], len(like) - 1, bend=math.inf)] if like else i
+            hits = [k for k in seen if k >= first and (possible(frames[k]) or k == i)]
+        else:
+            hits.append(i)
+        away = 0
+        if now >= times:
+            worst, times = frame, now
     if hits:
         found.append(span(ended=False))
     return found

@@ -28,6 +28,8 @@ _ELONGATED = 0.15
 """Elongation beyond the usual one that a gust is told from: an axis ratio of 0.86, five times the error."""
 _ELONGATED_AT_FIRST = 0.25
 """The same while it is not known yet how the optics draw stars out."""
+_ERRORS = 5.0
+"""Where the mount never is quiet, a gust must also be so many times the median of what it usually does."""
 _COHERENT = 0.4
 """How alike the axes must lie: wind draws all stars out one way, optics each one in its own."""
 _STEADY = 5
@@ -40,7 +42,7 @@ _USUAL, _FEWEST = 30, 5
 def trailing(frames: Sequence[Signs]) -> list[Span]:
     """Find the stretches in which the field moved by a visible part of a star while a frame was exposed.
 
-    Where each frame is dithered, the moves hide the drift; then the stars tell it, drawn out alike in frame after frame.
+    Where each frame is dithered, the moves hide the drift; then the stars tell it, drawn out alike again and again.
     """
     return _Trails(frames).spans()
 
@@ -65,7 +67,7 @@ class _Trails:
                 if now is None and frame.elongation is not None:
                     self._usual.append(frame.elongation)
                 continue
-            if now.goes_on(i, self._steps[i], self._excess[i], drift):
+            if now.goes_on(i, self._steps[i], self._excess[i]):
                 continue
             found.append(now.span(ended=True))
             since, now = now.last + 1, None
@@ -96,7 +98,7 @@ class _Trails:
             f"The field moves by {abs(speed):.2g} px a minute at {drift.angle_deg:.0f}°, {drift.trail_px:.1f} px in an"
             f" exposure for stars of {width:.1f} px."
         )
-        return _Trail(first, i, axis, speed, expected, text)
+        return _Trail(list(range(first, i + 1)), axis, speed, expected=expected, evidence=text)
 
     def _by_stars(self, i: int, drift: Drift | None, since: int) -> _Trail | None:
         if drift is not None and drift.error_px_min * self._frames[i].exposure_s / 60 < _TRAIL * (
@@ -117,24 +119,24 @@ class _Trails:
             return None
         angle = math.degrees(cmath.phase(mean)) / 2 % 180
         text = f"The stars are drawn out at {angle:.0f}° in frame after frame, by {abs(mean):.0%} more than usual."
-        return _Trail(recent[-1][0], i, mean / abs(mean), None, abs(mean), text)
+        hits = list(range(recent[-1][0], i + 1))
+        return _Trail(hits, mean / abs(mean), None, expected=abs(mean), evidence=text)
 
 
 class _Trail:
     """A drift that goes on."""
 
     def __init__(
-        self, first: int, noticed: int, axis: complex, speed: complex | None, expected: float, evidence: str
-    ) -> None:  # fmt: skip
-        self._hits = list(range(first, noticed + 1))
-        self._axis, self._speed, self._expected, self._evidence = axis, speed, expected, evidence
+        self, hits: list[int], axis: complex, speed: complex | None, *, expected: float, evidence: str
+    ) -> None:
+        self._hits, self._axis, self._speed, self._expected, self._evidence = hits, axis, speed, expected, evidence
         self._calm = 0
 
     @property
     def last(self) -> int:
         return self._hits[-1]
 
-    def goes_on(self, i: int, step: complex | None, excess: complex | None, drift: Drift | None) -> bool:
+    def goes_on(self, i: int, step: complex | None, excess: complex | None) -> bool:
         """Take a frame in; False: the drift has ended."""
         if self._speed is not None and step is not None and abs(step - self._speed) < 5 * abs(self._speed):
             drifts_on = _along(step, self._speed) >= _IN_LINE
@@ -173,8 +175,11 @@ def gusts(frames: Sequence[Signs], explained: frozenset[int]) -> list[Span]:
     for i, frame in enumerate(frames):
         if frame.elongation is None or i in explained:
             continue
-        limit = _ELONGATED if len(usual) >= _FEWEST else _ELONGATED_AT_FIRST
-        excess = abs(frame.elongation - _middle(usual))
+        middle = _middle(usual)
+        limit = _ELONGATED_AT_FIRST
+        if len(usual) >= _FEWEST:
+            limit = max(_ELONGATED, _ERRORS * median(abs(e - middle) for e in usual))
+        excess = abs(frame.elongation - middle)
         coherent = frame.coherence is None or frame.coherence >= _COHERENT
         if excess > limit and abs(frame.elongation) > limit and coherent:
             hits[i] = abs(frame.elongation)
@@ -220,7 +225,7 @@ def _drawn_by(trail_px: float, width_px: float) -> float:
     """
     product = (width_px / 2.3548) ** 4
     added = trail_px**2 / 12
-    across = (added**2 / 4 + product) ** 0.5 - added / 2
+    across = math.sqrt(added**2 / 4 + product) - added / 2
     return added / (2 * across + added)
 
 

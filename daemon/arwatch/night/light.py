@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
@@ -27,20 +28,24 @@ _LOSS = 0.1
 """Part of the light whose loss counts where two frames in a row show it: airmass and errors of 2 % stay below."""
 _CLEAR_LOSS = 0.2
 """Part of the light whose loss counts in a single frame."""
-_ERRORS = 5.0
+_ERRORS = 4.0
 """Where the light scatters more than usual, a loss must also be so many times the scatter."""
-_STEADY = 10
-"""So many frames that hardly differ are a new usual light, not a cloud: meanwhile the field sank."""
-_STEADY_LOSS = 0.25
-_DEW_S = 9 * 60.0
-"""Dew takes 10 to 60 minutes; what is quicker is a cloud's edge."""
-_SLOW = 0.25
+_UNSURE, _MOST_UNSURE = 0.04, 0.15
+"""Part of the light by which it is less sure, each hour and at most, what it would be without the clouds."""
+_PAUSE_S = 15 * 60.0
+"""After a longer pause a field may have sunk so far that a small loss means nothing."""
+_DEW_S = 7 * 60.0
+"""Dew takes 10 to 60 minutes, to most of its loss so many at least; what is quicker is a cloud's edge."""
+_LOOK_BACK_S = 40 * 60.0
+"""So long before it was noticed a loss may have begun."""
+_SLOW = 0.35
 """Part of the light lost in an hour that a sinking field may lose; dew and clouds are quicker."""
 _DEW_SHARE = 0.1
 """Dew scatters light close to the star: the core's share falls by at least so much of what the star loses (both as
 logarithms), while a cloud leaves it as it is."""
-_DEW_CORE = 0.95
-"""And the core keeps less than this of its share, which is five times the error."""
+_DEW_CORE, _DEW_CORE_OF_WIDE = 0.95, 0.8
+"""And the core keeps less than this of its share: five times the error, or where the stars are wider too, more than a
+change of the seeing by 10 %."""
 
 
 class _Usual:
@@ -93,7 +98,6 @@ class _Loss:
     """Hits of which an obstruction is the reason."""
     good: list[int] = field(default_factory=list)
     """Good frames since the last hit."""
-    known: list[int] = field(default_factory=list)
     darkened: Darkened | None = None
 
 
@@ -111,7 +115,7 @@ class _Light:
         """Frames whose light is known."""
         self._pending: int | None = None
         self._since = 0
-        """Where the last loss ended."""
+        """Where the last loss ended, or the field began."""
         self._field: str | None = None
 
     def spans(self) -> list[Span]:
@@ -120,26 +124,41 @@ class _Light:
         for i, frame in enumerate(self._frames):
             if frame.starlight is None and frame.light_cells is None:
                 continue
-            if frame.field != self._field:
-                self._field = frame.field
+            if (
+                frame.field is not None and frame.field != self._field
+            ):  # the light of other stars is measured by a reference of their own
+                if loss is not None:
+                    found.append(self._span(loss, ended=True))
+                    loss = None
+                self._field, self._since = frame.field, i
                 self._usual, self._pending = _Usual(), None
+            if loss is None and self._was_long_ago(frame) and self._part(frame) < _CLEAR_LOSS:
+                self._usual, self._since = _Usual(), i
+                self._usual.add(frame.when, 1.0 if frame.starlight is None else frame.starlight)
             darkened = self._patches.darkened(frame)
             if loss is None:
                 loss = self._begin(i, frame, darkened)
                 if loss is None:
-                    self._take_in(i, frame)
+                    if self._pending is None:
+                        self._take_in(i, frame)
                     continue
             if self._goes_on(i, loss, darkened):
                 self._known.append(i)
                 continue
             found.append(self._span(loss, ended=True))
             self._since = found[-1].last + 1
+            if self._frames[loss.good[0]].when - self._frames[loss.onset].when > _PAUSE_S:
+                self._usual = _Usual()
             for k in loss.good:
                 self._take_in(k, self._frames[k])
             loss = None
         if loss is not None:
             found.append(self._span(loss, ended=False))
         return found
+
+    def _was_long_ago(self, frame: Signs) -> bool:
+        """Whether so much time has gone since the last frame that the field may be elsewhere in the sky."""
+        return bool(self._known) and frame.when - self._frames[self._known[-1]].when > _PAUSE_S
 
     def _take_in(self, i: int, frame: Signs) -> None:
         if frame.starlight is not None:
@@ -166,20 +185,24 @@ class _Light:
             self._pending = i
             return None
         noticed, self._pending = i if self._pending is None else self._pending, None
-        return self._loss(i, noticed, darkened)
+        loss = self._loss(i, noticed, darkened)
+        hours = (frame.when - self._frames[loss.onset].when) / 3600
+        return None if not clear and darkened is None and lost < _SLOW * hours else loss
 
     def _loss(self, i: int, noticed: int, darkened: Darkened | None) -> _Loss:
         frames = self._frames
-        same = [k for k in self._known if frames[k].field == frames[i].field and self._since <= k < noticed][-45:]
-        known = [*same, *(k for k in range(noticed, i + 1) if frames[k].starlight is not None)]
-        lost = [self._part(frames[k]) for k in known]
-        if darkened is not None and max(lost[len(same) :], default=0.0) <= _LOSS:
-            # the light of the stars that are left tells nothing: stars and cells vanish instead
-            known = [*same, *range(noticed, i + 1)]
-            lost = [-float(frames[k].stars or 0) for k in known]
-            begin = onset(lost, len(same)) if lost and all(frames[k].stars for k in known) else len(same)
-        else:
+        same = [k for k in self._known if self._since <= k < noticed]
+        recent = [k for k in same if frames[k].when > frames[noticed].when - _LOOK_BACK_S]
+        same = recent if len(recent) > 12 else same[-12:]
+        known = [*same, *(k for k in range(noticed, i + 1) if frames[k].starlight is not None)] or [i]
+        lost = [max(-_LOSS / 2, self._part(frames[k])) for k in known]  # more light than usual is no measure
+        if darkened is not None and darkened.from_edge and all(frames[k].stars for k in known):
+            # the light of the stars that are left tells nothing: their number does
+            begin = onset([-float(frames[k].stars or 0) for k in known], min(len(same), len(known) - 1))
+        elif max(lost[len(same) :], default=0.0) > _LOSS or darkened is None:
             begin = onset(lost, min(len(same), len(known) - 1))
+        else:
+            begin = len(same)
         first = known[begin]
         hits = list(range(noticed, i))
         return _Loss(onset=first, noticed=noticed, before=tuple(k for k in same if k < first), hits=hits)
@@ -187,30 +210,18 @@ class _Light:
     def _goes_on(self, i: int, loss: _Loss, darkened: Darkened | None) -> bool:
         """Take a frame in; False: the loss has ended."""
         frame = self._frames[i]
-        loss.known.append(i)
         lost = self._part(frame)
-        if darkened is not None or lost > self._least() / 2:
+        least = self._least()
+        hours = (frame.when - self._frames[loss.onset].when) / 3600
+        if darkened is not None or lost > least / 2 + min(_UNSURE * hours, _MOST_UNSURE):
             loss.hits.append(i)
             loss.good.clear()
-            loss.covered += darkened is not None and darkened.from_edge and lost < _CLEAR_LOSS
+            loss.covered += darkened is not None and darkened.from_edge
             if darkened is not None and darkened.from_edge:
                 loss.darkened = darkened
-            return not self._is_steady(loss, darkened)
+            return True
         loss.good.append(i)
         return len(loss.good) < HYSTERESIS
-
-    def _is_steady(self, loss: _Loss, darkened: Darkened | None) -> bool:
-        """Whether the light has not changed for long, with a part lost that a sinking field may lose."""
-        recent = loss.known[-_STEADY:]
-        lights = [light for k in recent if (light := self._frames[k].starlight) is not None]
-        usual = self._usual.at(self._frames[recent[-1]].when)
-        if darkened is not None or len(lights) < _STEADY or 1 - min(lights) / usual > _STEADY_LOSS:
-            return False
-        if max(lights) - min(lights) > 5 * max(0.01, self._usual.jitter()) or recent[0] <= loss.noticed:
-            return False
-        loss.hits = [k for k in loss.hits if k < recent[0]] or [loss.noticed]
-        loss.good = recent
-        return True
 
     # -- what it is ------------------------------------------------------------------------------------------
 
@@ -242,14 +253,20 @@ class _Light:
         """Whether the light fell as slowly and evenly as dew lets it."""
         frames = self._frames
         way = [k for k in (*loss.before[-1:], *range(loss.onset, darkest + 1)) if frames[k].starlight is not None]
-        if frames[darkest].when - frames[loss.onset].when < _DEW_S or len(way) < 4:
+        fallen = self._fallen(loss, darkest)
+        if frames[fallen].when - frames[loss.onset].when < _DEW_S or len(way) < 4:
             return False
         lights = [frames[k].starlight or 0.0 for k in way]
         total = max(lights[0], self._usual.at(frames[darkest].when)) - lights[-1]
         error = max(0.02, self._usual.jitter())
         ups = max((b - a for i, a in enumerate(lights) for b in lights[i + 1 :]), default=0.0)
-        downs = max(a - b for a, b in zip(lights, lights[1:], strict=False))
+        downs = max(a - b for a, b in pairwise(lights))
         return ups < max(4.5 * error, total / 3) and downs < max(4.5 * error, total / 2.5)
+
+    def _fallen(self, loss: _Loss, darkest: int) -> int:
+        """Give the frame by which most of the light had gone."""
+        deep = 0.8 * self._part(self._frames[darkest])
+        return next(k for k in range(loss.onset, darkest + 1) if k == darkest or self._part(self._frames[k]) > deep)
 
     def _core(self, loss: _Loss, darkest: int) -> tuple[float, float] | None:
         """Give what the stars' cores kept of their share, and the share's loss by the light's, as logarithms.
@@ -270,16 +287,17 @@ class _Light:
         now = [shares[k] for k in deep if k in shares]
         if not before or not now:
             return None
-        light = fmean(math.log(1 - self._part(frames[k])) for k in deep if k in shares)
+        light = fmean(math.log(max(0.01, 1 - self._part(frames[k]))) for k in deep if k in shares)
         raw = fmean(share for share, _ in now) - median(share for share, _ in before)
         blur = fmean(width for _, width in now) - median(width for _, width in before)
-        change = raw if self._widens_with(loss, darkest) else raw - blur
+        wide = math.exp(raw) < _DEW_CORE_OF_WIDE and self._widens_with(loss, darkest)
+        change = raw if wide else raw - blur
         return math.exp(change), change / min(light, -0.01)
 
     def _widens_with(self, loss: _Loss, darkest: int) -> bool:
         """Whether the stars widen as steadily as they fade."""
         frames = self._frames
-        way = [k for k in (*loss.before[-5:], *range(loss.onset, darkest + 1))]
+        way = [*loss.before[-5:], *range(loss.onset, self._fallen(loss, darkest) + 1)]
         pairs = [
             (math.log(f.starlight), math.log(f.fwhm_px)) for f in (frames[k] for k in way) if f.starlight and f.fwhm_px
         ]
@@ -289,4 +307,4 @@ class _Light:
         both = sum((a - mean_light) * (b - mean_width) for a, b in pairs)
         lights = sum((a - mean_light) ** 2 for a, _ in pairs)
         widths = sum((b - mean_width) ** 2 for _, b in pairs)
-        return both < -0.75 * (lights * widths) ** 0.5 and both < -0.25 * lights
+        return both < -0.7 * (lights * widths) ** 0.5 and both < -0.2 * lights

@@ -62,7 +62,7 @@ class Seen:
         code: str | None = None,
         cells: Cells | None = None,
     ) -> Self:
-        """Make one of a ledger's record; its time is that of the exposure, and only where that is unknown `recorded`."""
+        """Make one of a ledger's record; where the exposure's time is not known, `recorded` is its time."""
         when, on_camera_clock = _time(figures.taken)
         return cls(
             number=number,

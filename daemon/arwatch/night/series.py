@@ -72,7 +72,7 @@ class Usual:
         return _NORMAL * median(steps) / 2**0.5
 
 
-def onset(values: Sequence[float], noticed: int, *, curved: bool = False, ahead: int = 1) -> int:
+def onset(values: Sequence[float], noticed: int, *, bend: float = 1.25, relative: bool = False, ahead: int = 1) -> int:
     """Find where a figure began to leave what it was before: a level, then a line or a parabola that starts there.
 
     Parameters
@@ -81,8 +81,10 @@ def onset(values: Sequence[float], noticed: int, *, curved: bool = False, ahead:
         The figure in consecutive frames; those before the change first.
     noticed : int
         Index of the first frame that lies beyond doubt off the level.
-    curved : bool
-        Whether a parabola is as likely as a line; else it must explain the values by a fifth better.
+    bend : float
+        How many times better a parabola must explain the values than a line does; infinite: lines only.
+    relative : bool
+        Whether errors grow with the values.
     ahead : int
         Frames after `noticed` that are looked at, too; later ones do not change what was found.
 
@@ -99,14 +101,17 @@ def onset(values: Sequence[float], noticed: int, *, curved: bool = False, ahead:
     start = max(0, noticed - _LOOK_BACK)
     part = values[start : noticed + ahead + 1]
     noticed -= start
+    weights = [1 / max(y, 1e-6) ** 2 if relative else 1.0 for y in part]
     best, found = float("inf"), noticed
-    for power, handicap in ((1, 1.0), (2, 1.0 if curved else 1.25)):
+    for power, handicap in ((1, 1.0), (2, bend)):
         for begin in range(min(2, noticed), noticed + 1):
             level = fmean(part[:begin]) if begin else part[0]
-            steps = [(i - begin + 1.0) ** power for i in range(begin, len(part))]
-            slope = sum(s * (y - level) for s, y in zip(steps, part[begin:], strict=True)) / sum(s * s for s in steps)
-            misfit = sum((y - level) ** 2 for y in part[:begin])
-            misfit += sum((y - level - slope * s) ** 2 for s, y in zip(steps, part[begin:], strict=True))
-            if misfit * handicap < best:
-                best, found = misfit * handicap, begin
+            steps = [max(0.0, i - begin + 1.0) ** power for i in range(len(part))]
+            rise = sum(w * s * (y - level) for w, s, y in zip(weights, steps, part, strict=True))
+            slope = rise / sum(w * s * s for w, s in zip(weights, steps, strict=True))
+            misfit = handicap * sum(
+                w * (y - level - slope * s) ** 2 for w, s, y in zip(weights, steps, part, strict=True)
+            )
+            if misfit < best:
+                best, found = misfit, begin
     return start + found
