@@ -1,6 +1,7 @@
 """Where stars may be: peaks of the light in cells of 2 x 2 pixels, in units of its noise."""
 
-# ruff: noqa: PLR0917 (compiled functions take their arguments by position)
+# ruff: noqa: PLR0912, PLR0915, PLR0917 (compiled functions take their arguments by position, and few long ones are
+# compiled sooner than many short ones)
 
 from typing import Any, NamedTuple
 
@@ -27,9 +28,9 @@ RESPONSE = (0.6, 1.0, 0.7)
 class Peaks(NamedTuple):
     """Peaks in the order of the frame's stripes."""
 
-    x: NDArray[np.float32]
+    x: NDArray[np.float64]
     """(n,) column of the cell's middle, pixels."""
-    y: NDArray[np.float32]
+    y: NDArray[np.float64]
     height: NDArray[np.float32]
     """(n,) standard deviations."""
 
@@ -54,7 +55,9 @@ def find_peaks(mosaic: NDArray[Any], pattern: NDArray[np.uint8], ground: Ground,
     share(search, range(stripes), threads)
     peaks = found.reshape(-1, 3)
     peaks = peaks[peaks[:, 2] > 0]
-    return Peaks(x=2 * peaks[:, 1] + 0.5, y=2 * peaks[:, 0] + 0.5, height=peaks[:, 2])
+    return Peaks(
+        x=2.0 * peaks[:, 1].astype(np.float64) + 0.5, y=2.0 * peaks[:, 0].astype(np.float64) + 0.5, height=peaks[:, 2]
+    )
 
 
 def band_weights(ground: Ground) -> NDArray[np.float32]:

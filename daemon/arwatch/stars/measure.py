@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,26 +11,23 @@ import numpy as np
 from arwatch.model.figures import Figures
 from arwatch.sky.inputs import BANDS, checked_mosaic, color_pattern
 from arwatch.stars import selection
-from arwatch.stars.detect import find_peaks
-from arwatch.stars.form import form_of
+from arwatch.stars.field import Field, place
+from arwatch.stars.found import find
 from arwatch.stars.ground import Ground, ground_of
-from arwatch.stars.model import CELLS, MOST_STARS, Cells, Measured, StarList
-from arwatch.stars.photometry import sources_of
-from arwatch.stars.stamps import stamps_of
+from arwatch.stars.model import CELLS, MOST_STARS, Cells, DamagedError, Measured, StarList
 
 if TYPE_CHECKING:
     from typing import Any
 
     from numpy.typing import ArrayLike, NDArray
 
-    from arwatch.stars.form import Forms
-    from arwatch.stars.photometry import Sources
-    from arwatch.stars.stamps import Stamps
+    from arwatch.stars.field import Placement
+    from arwatch.stars.found import Found
 
-MOST_PEAKS = 12_000
-"""Peaks that are examined, the highest ones."""
-FEWEST_STARS = 5
-"""Stars that must agree on a form; with fewer a frame is one without stars."""
+MOST_FIELDS = 3
+"""Star fields that are remembered: a night may change between objects."""
+MOST_WORTH = 1.2
+"""Part of its exposure that a frame can be worth at most: more is an error of the field's reference."""
 
 
 def measure(
@@ -60,7 +58,7 @@ def measure(
     arcsec_per_px
         Pixel scale, for the star size in the sky.
     field
-        The packed star field of the frames before, which this one is matched to; empty: there is none.
+        `Measured.field` of the frame before, whose stars this one's are matched to; empty: there is none.
     threads
         How many threads share the work. The result does not depend on it.
 
@@ -87,62 +85,72 @@ def measure(
     ground = ground_of(values, pattern)
     if ground is None:
         return Measured(figures=Figures(), stars=StarList.none(shape), field=field)
-    found = _find(values, pattern, ground, white_level, threads)
+    found = find(values, pattern, ground, white_level, threads)
+    light = (exposure_s or 1.0) * (iso or 100) / 100
+    stars = found.listed(shape, light, ground)
+    figures = _figures(found, ground, arcsec_per_px)
+    fields, placement = _placed(stars, field)
+    if placement is not None:
+        variance = _variance(figures, exposure_s, iso)
+        figures = replace(
+            figures, **_in_field(stars, fields[0], placement, figures, exposure_s=exposure_s, variance=variance)
+        )
+        fields[0] = fields[0].after(stars, placement, fwhm_px=figures.green_fwhm_px, variance=variance)
     cells = Cells(
-        fwhm_px=found.forms.map(shape) if found.forms else np.full(CELLS, np.nan, np.float32),
+        fwhm_px=found.map(shape),
         sky=(cell_medians(ground, shape) - np.float32(black_level)) / np.float32(exposure_s or 1.0),
-        transparency=np.full(CELLS, np.nan, np.float32),
+        transparency=placement.cells if placement else np.full(CELLS, np.nan, np.float32),
     )
-    return Measured(figures=_figures(found, ground, arcsec_per_px), stars=found.listed(shape), cells=cells, field=field)
+    packed = b"".join(known.pack() for known in fields)
+    return Measured(figures=figures, stars=stars.brightest(MOST_STARS), cells=cells, field=packed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Found:
-    """The peaks of a frame, and what they are."""
+def _placed(stars: StarList, packed: bytes) -> tuple[list[Field], Placement | None]:
+    """Find the frame in one of the last fields; where it is in none, it begins one if it has enough stars.
 
-    stamps: Stamps
-    sources: Sources | None
-    """As stars of the common form, where there is one."""
-    star: NDArray[np.bool_]
-    """(n,): the peak is a star."""
-    alone: NDArray[np.bool_]
-    """(n,): and has no neighbour that would be measured with it."""
-    saturated: int
-    forms: Forms | None
-
-    def listed(self, shape: tuple[int, int]) -> StarList:
-        """Return the brightest stars that can be measured."""
-        if self.sources is None:
-            return StarList.none(shape)
-        usable = np.flatnonzero(self.star & self.alone & (self.stamps.whole[:, 1] > 0))
-        best = usable[np.argsort(-self.stamps.whole[usable, 1], kind="stable")[:MOST_STARS]]
-        columns = self.sources.x, self.sources.y, self.stamps.whole[:, 1], self.stamps.core[:, 1]
-        x, y, flux, core = (column[best].astype(np.float32) for column in columns)
-        return StarList(shape=shape, x=x, y=y, flux=flux, core=core)
+    Returns the fields, its own first, and where it lies in that; None: it is in none, as a frame of few stars is, such
+    as one behind clouds. The last few fields are kept, so that one odd frame does not end a field.
+    """
+    fields: list[Field] = []
+    with suppress(DamagedError):  # of another version: the field begins again
+        fields = Field.unpack_all(packed)
+    for field in fields:
+        if (found := place(stars, field)) is not None:
+            return [field, *(other for other in fields if other is not field)], found
+    begun = Field.begin(stars)
+    if begun is None:
+        return fields, None
+    return [begun, *fields][:MOST_FIELDS], place(stars, begun)
 
 
-def _find(mosaic: NDArray[Any], pattern: NDArray[np.uint8], ground: Ground, white: float, threads: int) -> Found:
-    """Find peaks, the form that most of them have, and which of them have it."""
-    peaks = find_peaks(mosaic, pattern, ground, threads)
-    if len(peaks.x) > MOST_PEAKS:
-        highest = np.sort(np.argsort(-peaks.height, kind="stable")[:MOST_PEAKS])
-        peaks = peaks._make(column[highest] for column in peaks)
-    saturation = 0.98 * white
-    stamps = stamps_of(mosaic, pattern, peaks.x, peaks.y, ground, saturation)
-    core = np.maximum(stamps.core[:, 1], 1.0)
-    full = (stamps.full > 1) & (stamps.one < selection.SHARPEST)
-    saturated = int((full & selection.first_of_each(stamps, core + stamps.full * white, 12.0)).sum())
-    chosen = selection.clean(stamps, core, mosaic.shape, saturation)
-    forms = form_of(mosaic, pattern, stamps.only(chosen)) if len(chosen) >= FEWEST_STARS else None
-    if forms is None:
-        nothing = np.zeros(len(core), bool)
-        return Found(stamps=stamps, sources=None, star=nothing, alone=nothing, saturated=saturated, forms=None)
-    sources = sources_of(mosaic, pattern, stamps, forms.green)
-    star = selection.real(stamps, sources, saturation)
-    placed = stamps._replace(x=np.nan_to_num(sources.x), y=np.nan_to_num(sources.y))
-    star &= selection.first_of_each(placed, np.where(star, sources.star, 0), max(1.5, 0.5 * forms.green.fwhm))
-    alone = ~selection.crowded(placed, np.where(star | full, core, 0.1 * core), 9.0)
-    return Found(stamps=stamps, sources=sources, star=star, alone=alone, saturated=saturated, forms=forms)
+def _variance(figures: Figures, exposure_s: float | None, iso: int | None) -> float | None:
+    """Return the variance of the sky's light a second, (ADU at ISO 100)^2."""
+    if not exposure_s or figures.green_pixel_noise is None:
+        return None
+    return (figures.green_pixel_noise * 100 / (iso or 100)) ** 2 / exposure_s
+
+
+def _in_field(
+    stars: StarList,
+    field: Field,
+    found: Placement,
+    figures: Figures,
+    *,
+    exposure_s: float | None,
+    variance: float | None,
+) -> dict[str, Any]:
+    """Return the figures that compare a frame with its field, by name."""
+    seen = found.match.pairs[:, 1]
+    out: dict[str, Any] = {
+        "field": field.token, "dx_px": found.dx, "dy_px": found.dy, "rotation_deg": found.rotation,
+        "matched": found.matched, "transparency": found.transparency,
+        "concentration": float(np.median(stars.core[seen] / stars.flux[seen])),
+    }  # fmt: skip
+    if exposure_s and variance and figures.green_fwhm_px:
+        worth = found.transparency**2 * (field.variance or variance) / variance
+        worth *= ((field.fwhm_px or figures.green_fwhm_px) / figures.green_fwhm_px) ** 2
+        out["effective_s"] = exposure_s * min(worth, MOST_WORTH)
+    return out
 
 
 def cell_medians(ground: Ground, shape: tuple[int, int]) -> NDArray[np.float32]:
@@ -157,14 +165,29 @@ def cell_medians(ground: Ground, shape: tuple[int, int]) -> NDArray[np.float32]:
 
 def _figures(found: Found, ground: Ground, arcsec_per_px: float | None) -> Figures:
     """Put together what is known of a frame alone."""
-    noise = {
+    noise: dict[str, Any] = {
         f"{band}_pixel_noise": float(np.median(ground.noise[i])) for i, band in enumerate(BANDS) if ground.bands[i]
     }
     if found.sources is None or found.forms is None:
-        return Figures(**noise, saturated_stars=found.saturated, red_stars=0, green_stars=0, blue_stars=0)
+        return Figures(
+            **noise, saturated_stars=found.saturated, streaks=found.streaks, red_stars=0, green_stars=0, blue_stars=0
+        )
     seen = found.star[:, None] & (found.sources.height > selection.SEEN * found.sources.error)
-    counts = {f"{band}_stars": int(seen[:, i].sum()) for i, band in enumerate(BANDS) if ground.bands[i]}
-    forms = found.forms.figures()
+    bands = ground.bands if found.scale == 1 else (False, True, False)
+    counts: dict[str, Any] = {f"{band}_stars": int(seen[:, i].sum()) for i, band in enumerate(BANDS) if bands[i]}
+    forms = found.forms.figures(found.scale)
     if arcsec_per_px and forms.get("green_fwhm_px"):
         forms["fwhm_arcsec"] = forms["green_fwhm_px"] * arcsec_per_px
-    return Figures(**noise, **counts, **forms, saturated_stars=found.saturated)
+    return Figures(**noise, **counts, **forms, saturated_stars=found.saturated, streaks=found.streaks)
+
+
+def rehearse() -> None:
+    """Compile all kernels, or load them from the cache, by measuring a small frame with stars."""
+    rng = np.random.default_rng(0)
+    frame = rng.normal(1000, 10, (200, 300))
+    y, x = np.mgrid[-6:7, -6:7]
+    for row in range(20, 190, 30):
+        for column in range(20, 290, 30):
+            frame[row - 6 : row + 7, column - 6 : column + 7] += 2000 * np.exp(-(x * x + y * y) / 4)
+    bayer = np.array([[0, 1], [1, 2]], np.uint8)
+    measure(frame.astype(np.uint16), bayer)

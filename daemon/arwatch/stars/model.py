@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -18,6 +18,7 @@ CELLS = (6, 8)
 MOST_STARS = 120
 """Stars of a frame that are kept, the brightest ones: enough to find a field again."""
 _STAR = np.dtype([("x", "<f4"), ("y", "<f4"), ("flux", "<f4"), ("core", "<f4")])
+_HEAD = struct.Struct("<IIHdd")
 
 
 class DamagedError(ValueError):
@@ -38,6 +39,10 @@ class StarList:
     """(n,) green light within 7 pixels, ADU, as if each pixel were green."""
     core: NDArray[np.float32]
     """(n,) green light within 1.5 pixels, ADU."""
+    light: float = 1.0
+    """What fluxes are compared by: seconds of exposure times ISO / 100, as far as they are known."""
+    limit: float = 0.0
+    """Green light from which on a star is found for sure, ADU."""
 
     def __len__(self) -> int:
         """Count the stars."""
@@ -49,22 +54,33 @@ class StarList:
         nothing = np.zeros(0, np.float32)
         return cls(shape=shape, x=nothing, y=nothing, flux=nothing, core=nothing)
 
+    def brightest(self, most: int) -> Self:
+        """Return the list without the faint ones beyond so many."""
+        columns = {name: getattr(self, name)[:most] for name in _STAR.names or ()}
+        return replace(self, **columns)
+
+    @property
+    def places(self) -> NDArray[np.float64]:
+        """(n, 2) x and y."""
+        return np.stack([self.x, self.y], 1).astype(np.float64)
+
     def pack(self) -> bytes:
-        """Write as bytes: 16 for each star."""
-        table = np.empty(len(self), _STAR)
+        """Write the brightest 120 as bytes, 16 for each star."""
+        count = min(len(self), MOST_STARS)
+        table = np.empty(count, _STAR)
         for name in _STAR.names or ():
-            table[name] = getattr(self, name)
-        return struct.pack("<IIH", *self.shape, len(self)) + table.tobytes()
+            table[name] = getattr(self, name)[:count]
+        return _HEAD.pack(*self.shape, count, self.light, self.limit) + table.tobytes()
 
     @classmethod
     def unpack(cls, packed: bytes) -> Self:
         """Read what `pack` wrote; raises `DamagedError`."""
         try:
-            ny, nx, count = struct.unpack_from("<IIH", packed)
-            table = np.frombuffer(packed, _STAR, count, struct.calcsize("<IIH"))
+            ny, nx, count, light, limit = _HEAD.unpack_from(packed)
+            table = np.frombuffer(packed, _STAR, count, _HEAD.size)
         except (struct.error, ValueError) as error:
             raise DamagedError(f"these bytes are no list of stars: {error}") from error
-        return cls(shape=(ny, nx), **{name: table[name].copy() for name in _STAR.names or ()})
+        return cls(shape=(ny, nx), light=light, limit=limit, **{name: table[name].copy() for name in _STAR.names or ()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,4 +125,5 @@ class Measured:
     stars: StarList
     cells: Cells = field(default_factory=Cells.unknown)
     field: bytes = b""
-    """The packed star field that the frame was matched to, with this frame in it; empty: there is none yet."""
+    """The packed star fields of the last frames, the one that this frame lies in first, with this frame in it; empty:
+    there is none yet. It is given to the measurement of the next frame."""

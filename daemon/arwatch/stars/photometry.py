@@ -1,6 +1,7 @@
 """Each peak held against the form of the stars: its place, its light in each band, and whether it is a star at all."""
 
-# ruff: noqa: PLR0917 (compiled functions take their arguments by position)
+# ruff: noqa: PLR0912, PLR0915, PLR0917 (compiled functions take their arguments by position, and few long ones are
+# compiled sooner than many short ones)
 
 from typing import Any, NamedTuple
 
@@ -42,7 +43,17 @@ def sources_of(mosaic: NDArray[Any], pattern: NDArray[np.uint8], stamps: Stamps,
     found = np.full((n, 12), np.nan)
     radius = min(max(1.3 * form.axes[0], 2.6), 10.0)
     places = np.stack([stamps.x, stamps.y], 1)
-    force(mosaic, pattern, places, stamps.sky, stamps.noise, tuple(form), radius, np.array(RESPONSE), found)
+    force(
+        mosaic,
+        pattern,
+        places,
+        stamps.sky,
+        stamps.noise,
+        (form.xx, form.yy, form.xy, form.tail),
+        radius,
+        np.array(RESPONSE),
+        found,
+    )
     return Sources(
         x=found[:, 0], y=found[:, 1], height=found[:, 2:5], error=found[:, 5:8], star=found[:, 8], pixels=found[:, 9],
         wide=found[:, 10], power=found[:, 11],

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from arwatch.stars.model import CELLS
+from arwatch.stars.stamps import CORE
 
 if TYPE_CHECKING:
     from typing import Any
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-CLEAN_SNR, CLEAR_OF, MOST_CLEAN = 30.0, 12.0, 300
-"""Stars that tell the form: least signal to noise of their light within 7 pixels; no neighbour within so many pixels;
-and how many at most."""
+CLEAN_SNR, CLEAR_OF, MOST_CLEAN, FEW = 30.0, 12.0, 300, 30
+"""Stars that tell the form: least signal to noise; no neighbour within so many pixels; how many at most; and with how
+few of them one is content with less."""
+BRIGHT = 1000.0
+"""Light of stars whose size is plain, in deviations of a sample."""
 NEIGHBOUR = 0.1
 """Height of a neighbour that matters, part of the star's own."""
 FULL = 0.9
@@ -49,16 +52,26 @@ def clean(stamps: Stamps, height: NDArray[Any], shape: tuple[int, ...], saturati
     saturation
         ADU.
     """
-    snr = stamps.whole[:, 1] / (stamps.noise[:, 1] * (2 * np.pi) ** 0.5 * 7)
     inside = (np.minimum(stamps.x, shape[1] - 1 - stamps.x) > 8) & (np.minimum(stamps.y, shape[0] - 1 - stamps.y) > 8)
-    core = stamps.core[:, 1]
-    good = inside & (stamps.top < FULL * saturation) & (stamps.one < SHARPEST) & (core > 0.1 * stamps.whole[:, 1])
-    good &= (snr > CLEAN_SNR) | ((snr > CLEAN_SNR / 3) & (np.sum(good & (snr > CLEAN_SNR)) < 30))
+    core, whole = stamps.core[:, 1], stamps.whole[:, 1]
+    good = inside & (stamps.top < FULL * saturation) & (stamps.one < SHARPEST) & (core > 0.1 * whole)
+    light = np.where(good, whole / stamps.noise[:, 1], 0)
+    brightest = np.argsort(-light, kind="stable")[: max(10, min(MOST_CLEAN, int((light > BRIGHT).sum())))]
+    # of the best measure of a Gaussian image's light on every second pixel
+    snr = light / (8 * np.pi * width_of(core[brightest], whole[brightest]) ** 2) ** 0.5
+    enough = snr > CLEAN_SNR
+    good &= enough if (good & enough).sum() >= FEW else snr > CLEAN_SNR / 2
     alone = good & ~crowded(stamps, height, CLEAR_OF)
-    if alone.sum() < 30:
+    if alone.sum() < FEW:
         alone = good & ~crowded(stamps, height, CLEAR_OF / 2)
     chosen = np.flatnonzero(alone)
     return spread(chosen[np.argsort(-snr[chosen], kind="stable")], stamps, shape, MOST_CLEAN)
+
+
+def width_of(core: NDArray[Any], whole: NDArray[Any]) -> float:
+    """Return the standard deviation, pixels, of the Gaussian with as much of its light in the core as most stars."""
+    part = np.clip(np.median(core / np.maximum(whole, 1e-9)), 0.05, 0.9) if len(core) else 0.5
+    return float(CORE * (-0.5 / np.log(1 - part)) ** 0.5)
 
 
 def crowded(stamps: Stamps, height: NDArray[Any], radius: float) -> Mask:
@@ -82,7 +95,7 @@ def spread(chosen: NDArray[np.intp], stamps: Stamps, shape: tuple[int, ...], mos
     return chosen[np.argsort(rank, kind="stable")[:most]]
 
 
-def cells_of(x: NDArray[Any], y: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.intp]:
+def cells_of(x: NDArray[Any], y: NDArray[Any], shape: tuple[float, ...]) -> NDArray[np.intp]:
     """Return which cell of the coarse maps, counted along the rows, each place lies in."""
     row = np.clip(np.asarray(y) * CELLS[0] // shape[0], 0, CELLS[0] - 1)
     return np.asarray(row * CELLS[1] + np.clip(np.asarray(x) * CELLS[1] // shape[1], 0, CELLS[1] - 1), np.intp)

@@ -15,11 +15,11 @@ from arwatch.sky.jit import kernel
 
 LIGHT, GROUND, X, Y, XX, YY, XY, TAIL = range(8)
 """Parameters: of each star its height, the sky under it, its place; of all of them the form and its tail."""
-GAUSSIAN, WIDEST = 0.02, 0.65
+GAUSSIAN, WIDEST = 0.004, 0.65
 """Bounds of the tail, 1 / beta of a Moffat profile; the least one is a Gaussian, but for a thousandth."""
-ROUNDS, ENOUGH = 30, 0.05
-"""Steps at most; fall of chi^2 at which they end."""
-FLAW = 0.03
+ROUNDS, ENOUGH, STILL = 30, 0.05, 3e-3
+"""Steps at most; fall of chi^2 and change of the form, in parts of it and in the tail, with which they end."""
+FLAW = 0.01
 """What a profile leaves unexplained of its light, about: it weighs like noise."""
 OUTLIER = 4.0
 """Standard deviations from which on a sample counts less (Cauchy's weight)."""
@@ -124,7 +124,7 @@ def fit_form(mosaic: NDArray[Any], pattern: NDArray[np.uint8], band: int, stars:
     shape = [shared.index(i) for i in (XX, YY, XY)]
     n = len(stars)
     matrix, vector, cost = np.zeros((n, 8, 8)), np.zeros((n, 8)), np.zeros((n, 2))
-    trial, form, damping, best = stars.copy(), np.array(start, np.float64), 1e-2, np.inf
+    trial, form, damping, best, moved = stars.copy(), np.array(start, np.float64), 1e-2, np.inf, np.inf
     kept, kept_form, parts = stars, form, None
     for _ in range(ROUNDS):
         normal_equations(mosaic, pattern, band, trial, noise, (form[0], form[1], form[2], form[3]), radius, FLAW,
@@ -134,22 +134,24 @@ def fit_form(mosaic: NDArray[Any], pattern: NDArray[np.uint8], band: int, stars:
             gain, best, damping = best - now, now, damping / 8
             kept, kept_form, chi2 = trial, form, cost[:, 0] / np.maximum(cost[:, 1], 1)
             parts = _reduced(matrix, vector, alone, shared)
-            if gain < ENOUGH:
+            if gain < ENOUGH and moved < STILL:
                 break
         else:
             damping = damping * 10 + 0.01
         if parts is None or damping > 1e3:
             break
         left, right, back, own = parts
-        of_all = _step(left.sum(0), right.sum(0), damping)
-        if own_places and not GAUSSIAN < kept_form[3] + of_all[-1] < WIDEST:  # the tail stays at its bound
-            of_all = np.append(_step(left.sum(0)[:-1, :-1], right.sum(0)[:-1], damping), 0.0)
-            of_all[-1] = np.clip(kept_form[3] + of_all[-1], GAUSSIAN, WIDEST) - kept_form[3]
+        left, right = left.sum(0), right.sum(0)
+        of_all = _step(left, right, damping)
+        if own_places and not GAUSSIAN <= kept_form[3] + of_all[-1] <= WIDEST:  # the tail goes to its bound, no further
+            tail = np.clip(kept_form[3] + of_all[-1], GAUSSIAN, WIDEST) - kept_form[3]
+            of_all = np.append(_step(left[:-1, :-1], right[:-1] - left[:-1, -1] * tail, damping), tail)
         change = np.zeros(8)
         change[shared] = of_all
         change[XX:TAIL] *= min(1.0, 0.4 * min(kept_form[0], kept_form[1]) / max(np.abs(change[XX:TAIL]).max(), 1e-12))
         form = kept_form + change[XX:]
         form[3] = np.clip(form[3], GAUSSIAN, WIDEST)
+        moved = float(max(np.abs(change[XX:TAIL]).max() / min(kept_form[0], kept_form[1]), abs(change[TAIL])))
         trial = kept.copy()
         trial[:, alone] += own - back @ of_all
         trial[:, 2:] = kept[:, 2:] + np.clip(trial[:, 2:] - kept[:, 2:], -0.5, 0.5) + change[X:XX]
@@ -171,7 +173,8 @@ def _step(left: NDArray[np.float64], right: NDArray[np.float64], damping: float)
     return np.asarray(np.linalg.solve(left + damping * np.diag(np.diag(left)), right))
 
 
-def _reduced(matrix: NDArray[np.float64], vector: NDArray[np.float64], alone: list[int], shared: list[int]):
+def _reduced(matrix: NDArray[np.float64], vector: NDArray[np.float64], alone: list[int], shared: list[int],
+             ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
     """Take the stars' own parameters out of their equations.
 
     Returns the matrices (n, s, s) and vectors (n, s) of the shared ones, and how the own ones follow: they are

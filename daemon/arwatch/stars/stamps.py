@@ -1,6 +1,7 @@
 """Each peak by itself: the sky around it, its place, and its light in apertures, on the sensor's own samples."""
 
-# ruff: noqa: PLR0917 (compiled functions take their arguments by position)
+# ruff: noqa: PLR0912, PLR0915, PLR0917 (compiled functions take their arguments by position, and few long ones are
+# compiled sooner than many short ones)
 
 from typing import Any, NamedTuple
 
@@ -56,7 +57,7 @@ def stamps_of(mosaic: NDArray[Any], pattern: NDArray[np.uint8], x: NDArray[Any],
     n = len(x)
     found = np.full((n, 20), np.nan)
     density = np.array([1 / max((pattern == band).mean(), 1e-9) for band in range(3)])
-    examine(mosaic, pattern, x.astype(np.float64), y.astype(np.float64), level, saturation, density, found)
+    examine(mosaic, pattern, x.astype(np.float64), y.astype(np.float64), level, noise, saturation, density, found)
     return Stamps(
         x=found[:, 0], y=found[:, 1], sky=found[:, 2:5], noise=np.maximum(noise, 1e-3), core=found[:, 5:8],
         whole=found[:, 8:11], top=found[:, 11], full=found[:, 12].astype(np.int64), one=found[:, 13],
@@ -65,8 +66,31 @@ def stamps_of(mosaic: NDArray[Any], pattern: NDArray[np.uint8], x: NDArray[Any],
 
 
 @kernel
+def middle(values: NDArray[np.float64], start: float, noise: float) -> float:
+    """Return the median to a hundredth of the noise, by halving: quicker than sorting so few."""
+    low, high = start - 8 * noise, start + 8 * noise
+    half = 0.5 * values.size
+    for _ in range(40):
+        guess = 0.5 * (low + high)
+        below = 0.0
+        for value in values:
+            below += (value < guess) + 0.5 * (value == guess)
+        if below < half:
+            if guess > start + 7.9 * noise:  # brighter than the block all around
+                high += 16 * (high - start)
+            low = guess
+        else:
+            if guess < start - 7.9 * noise:
+                low -= 16 * (start - low)
+            high = guess
+        if high - low < 0.01 * noise:
+            break
+    return 0.5 * (low + high)
+
+
+@kernel
 def examine(mosaic: NDArray[Any], pattern: NDArray[np.uint8], xs: NDArray[np.float64], ys: NDArray[np.float64],
-            level: NDArray[np.float64], saturation: float, density: NDArray[np.float64],
+            level: NDArray[np.float64], noise: NDArray[np.float64], saturation: float, density: NDArray[np.float64],
             found: NDArray[np.float64]) -> None:  # fmt: skip
     """Fill in a row of `found` (n, 20) for each peak; see `stamps_of` for the columns."""
     ny, nx = mosaic.shape
@@ -101,8 +125,7 @@ def examine(mosaic: NDArray[Any], pattern: NDArray[np.uint8], xs: NDArray[np.flo
         for b in range(3):
             out[2 + b] = level[star, b]
             if count[b] >= FEWEST:
-                ordered = np.sort(ring[b, : count[b]])
-                out[2 + b] = 0.5 * (ordered[(count[b] - 1) // 2] + ordered[count[b] // 2])
+                out[2 + b] = middle(ring[b, : count[b]], level[star, b], noise[star, b])
         for i in range(size):
             for j in range(size):
                 if band[i, j] >= 0:
@@ -117,7 +140,7 @@ def examine(mosaic: NDArray[Any], pattern: NDArray[np.uint8], xs: NDArray[np.flo
                     b = band[i, j]
                     if b >= 0 and light[i, j] > 0:
                         dx, dy = j - x0, i - y0
-                        weight = light[i, j] / response[b] * np.exp(-(dx * dx + dy * dy) / 4.5)
+                        weight = light[i, j] / response[b] * max(1 - (dx * dx + dy * dy) / 16, 0.0) ** 2
                         total += weight
                         mx += weight * dx
                         my += weight * dy
@@ -138,7 +161,7 @@ def examine(mosaic: NDArray[Any], pattern: NDArray[np.uint8], xs: NDArray[np.flo
                 value = light[i, j]
                 if r < WHOLE + 0.5:
                     out[8 + b] += density[b] * value * min(WHOLE + 0.5 - r, 1.0)
-                    weight = value / response[b] * np.exp(-r2 / 18)
+                    weight = value / response[b] * max(1 - r2 / 49, 0.0) ** 2
                     weights += weight
                     mxx += weight * dx * dx
                     myy += weight * dy * dy
