@@ -3,7 +3,8 @@
 A night is what optics, air and mount do, and what measuring would make of it: stars fade by extinction and clouds,
 widen by seeing and focus, move by dithers and drift; each figure then gets the error that measuring has. It knows
 nothing of the rules in arwatch/night. The truth of a cause is the first frame that it changes; what begins with nothing
-(a focus that walks off, the Moon, the Sun) is there when it has changed the stars' width, or the sky's light, by 3 %.
+(a focus that walks off, the Moon, the Sun) may be told from there to the frame in which it has changed the stars'
+width, or the sky's light, by 3 %.
 
 Seeds below 1000 were used while the rules were written. `--first 5000` judges by others.
 """
@@ -44,6 +45,8 @@ class Event:
     onset: int
     end: int
     """The first frame that is well again."""
+    noticeable: int = 0
+    """The frame by which it shows, where it begins with nothing."""
     must: bool = True
     """Whether it is strong enough that not to find it is a mistake."""
 
@@ -202,7 +205,7 @@ def defocus(sky, at):
     added = blur * np.clip((i - at + 1) / frames, 0, 1) * (i < end)
     wider = np.hypot(np.hypot(sky.seeing_px, sky.focus_px), added) / np.hypot(sky.seeing_px, sky.focus_px)
     sky.focus_px += added
-    return int(np.flatnonzero(wider > 1.03)[0]), end
+    return at, end, int(np.flatnonzero(wider > 1.03)[0]), True
 
 
 def drift(sky, at):
@@ -274,7 +277,7 @@ def moonrise(sky, at):
     dark = np.median(sky.glow[-1])
     bright = np.flatnonzero(light > 0.03 * np.median(sky.glow, axis=(1, 2)))
     sky.glow += light[:, None, None]
-    return int(bright[0]) if len(bright) else sky.n, sky.n, bool(light[-1] > 0.35 * dark)
+    return at, sky.n, int(bright[0]) if len(bright) else sky.n, bool(light[-1] > 0.35 * dark)
 
 
 def dawn(sky, at):
@@ -287,7 +290,7 @@ def dawn(sky, at):
     sky.glow += light[:, None, None]
     last = np.flatnonzero(sky.sun_deg > -8)  # then everyone has stopped
     cut = int(last[0]) if len(last) else sky.n
-    return (int(bright[0]) if len(bright) else sky.n), cut
+    return at, cut, int(bright[0]) if len(bright) else sky.n, len(bright) > 0 and bright[0] < cut
 
 
 ANYTIME = {
@@ -356,17 +359,21 @@ def measured(sky, rng):  # noqa: PLR0915 -- one figure after the other
         wide = (1 - sky.halo[i]) * within(fwhm, 7.0) + sky.halo[i] * 0.7
         field_ = int(sky.field[i])
         alive = spread[field_] * sky.visible[i] > rng.uniform(0, 1, (ROWS, COLUMNS))
-        weights = np.where(alive, spread[field_], 0).ravel()
         # the median over the matched stars, each cell with as many as it has
         cell = light * wide
-        middle = np.repeat(cell.ravel(), weights)
+        # stars that are hidden count as dark
+        middle = np.repeat(np.where(alive, cell, 0).ravel(), spread[field_].ravel())
         flux = float(np.median(middle)) if len(middle) else float(np.median(cell))
         reference = references.setdefault(field_, [])
         level_of = np.quantile(reference, 0.75) if reference else flux
         if not reference or flux > 0.85 * level_of:
             reference.append(flux)
         transparency = flux / level_of * rng.normal(1, stamp)
-        cells = np.where(alive, cell / level_of * rng.normal(1, 0.12 / np.sqrt(np.maximum(spread[field_], 1))), np.nan)
+        cells = np.where(
+            alive,
+            cell / level_of * rng.normal(1, 0.12 / np.sqrt(np.maximum(spread[field_], 1))),
+            np.where(spread[field_] > 0, 0.0, np.nan),
+        )
         matched = int(min(120, sky.stars[i] / 3) * seen * rng.uniform(0.9, 1.0))
         origin = origins.setdefault(field_, place[i])
         spot = (place[i] - origin) * (-1 if sky.flipped[i] else 1) + rng.normal(0, 0.07, 2)
@@ -403,9 +410,10 @@ def night(seed, kinds=None):
         if at > sky.n - 30:
             break
         cause = ANYTIME.get(kind) or AT_LAST[kind]
-        onset, over, *must = kind(sky, at)
+        onset, over, *more = kind(sky, at)
+        noticeable, must = more or (onset, True)
         if onset < sky.n:
-            sky.events.append(Event(cause=cause, onset=onset, end=over, must=not must or must[0]))
+            sky.events.append(Event(cause=cause, onset=onset, end=over, noticeable=noticeable, must=must))
         at = over + 30
         if kind is dawn:
             end = over
@@ -423,7 +431,8 @@ def compare(frames, truth, found: Night):
         if not event.must:
             continue
         own = [c for c in found.conditions if c.cause is event.cause]
-        off = min((abs(index[c.first] - event.onset) for c in own), default=None)
+        firsts = [index[c.first] for c in own]
+        off = min((max(event.onset - i, i - event.noticeable, 0) for i in firsts), default=None)
         (hit if off is not None and off <= WITHIN else missed).append((event, off))
     for c in found.conditions:
         first, last = index[c.first], index[c.last]

@@ -57,12 +57,17 @@ class Patches:
             if math.isfinite(light):
                 usual.add(frame.when, light)
 
+    @property
+    def learnt(self) -> bool:
+        """Whether enough frames were taken in since other cells of the sky are seen."""
+        return len(self._frames) >= _LEARNT
+
     def darkened(self, frame: Signs) -> Darkened | None:
         """Find the cells that are darker than usual; None: too few to mean anything."""
         if frame.light_cells is None:
             return None
         self._use(frame)
-        if len(self._frames) < _LEARNT:
+        if not self.learnt:
             return None
         dim: set[int] = set()
         unknown: set[int] = set()
@@ -83,7 +88,7 @@ class Patches:
             return None
         edge = _edge(dim, unknown, frame.columns, len(frame.light_cells))
         others = known - len(dim)
-        sharp = 2 * dead > len(dim) and kept >= 0.7 * others
+        sharp = 2 * dead > len(dim) and kept >= max(1, 0.7 * others)
         return Darkened(cells=len(dim), of=known, from_edge=bool(edge) and sharp, edge=edge)
 
     def _use(self, frame: Signs) -> None:

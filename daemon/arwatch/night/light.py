@@ -36,6 +36,8 @@ _PAUSE_S = 15 * 60.0
 """After a longer pause a field may have sunk so far that a small loss means nothing."""
 _DEW_S = 7 * 60.0
 """Dew takes 10 to 60 minutes, to most of its loss so many at least; what is quicker is a cloud's edge."""
+_LOOK_BACK_S = 40 * 60.0
+"""So long before it was noticed a loss may have begun."""
 _SLOW = 0.35
 """Part of the light lost in an hour that a sinking field may lose; dew and clouds are quicker."""
 _DEW_SHARE = 0.1
@@ -94,6 +96,8 @@ class _Loss:
     hits: list[int] = field(default_factory=list)
     covered: int = 0
     """Hits of which an obstruction is the reason."""
+    judged: int = 0
+    """Hits of which that could be said."""
     good: list[int] = field(default_factory=list)
     """Good frames since the last hit."""
     darkened: Darkened | None = None
@@ -131,13 +135,14 @@ class _Light:
                 self._field, self._since = frame.field, i
                 self._usual, self._pending = _Usual(), None
             if loss is None and self._was_long_ago(frame) and self._part(frame) < _CLEAR_LOSS:
-                self._usual = _Usual()
-                self._usual.add(frame.when, frame.starlight or 1.0)
+                self._usual, self._since = _Usual(), i
+                self._usual.add(frame.when, 1.0 if frame.starlight is None else frame.starlight)
             darkened = self._patches.darkened(frame)
             if loss is None:
                 loss = self._begin(i, frame, darkened)
                 if loss is None:
-                    self._take_in(i, frame)
+                    if self._pending is None:
+                        self._take_in(i, frame)
                     continue
             if self._goes_on(i, loss, darkened):
                 self._known.append(i)
@@ -188,14 +193,16 @@ class _Light:
 
     def _loss(self, i: int, noticed: int, darkened: Darkened | None) -> _Loss:
         frames = self._frames
-        same = [k for k in self._known if self._since <= k < noticed][-45:]
+        same = [k for k in self._known if self._since <= k < noticed]
+        recent = [k for k in same if frames[k].when > frames[noticed].when - _LOOK_BACK_S]
+        same = recent if len(recent) > 12 else same[-12:]
         known = [*same, *(k for k in range(noticed, i + 1) if frames[k].starlight is not None)] or [i]
-        lost = [self._part(frames[k]) for k in known]
-        if max(lost[len(same) :], default=0.0) > _LOSS or darkened is None:
-            begin = onset(lost, min(len(same), len(known) - 1))
-        elif darkened.from_edge and all(frames[k].stars for k in known):
+        lost = [max(-_LOSS / 2, self._part(frames[k])) for k in known]  # more light than usual is no measure
+        if darkened is not None and darkened.from_edge and all(frames[k].stars for k in known):
             # the light of the stars that are left tells nothing: their number does
-            begin = onset([-float(frames[k].stars or 0) for k in known], len(same))
+            begin = onset([-float(frames[k].stars or 0) for k in known], min(len(same), len(known) - 1))
+        elif max(lost[len(same) :], default=0.0) > _LOSS or darkened is None:
+            begin = onset(lost, min(len(same), len(known) - 1))
         else:
             begin = len(same)
         first = known[begin]
@@ -211,7 +218,8 @@ class _Light:
         if darkened is not None or lost > least / 2 + min(_UNSURE * hours, _MOST_UNSURE):
             loss.hits.append(i)
             loss.good.clear()
-            loss.covered += darkened is not None and darkened.from_edge and lost < _CLEAR_LOSS
+            loss.judged += self._patches.learnt
+            loss.covered += darkened is not None and darkened.from_edge
             if darkened is not None and darkened.from_edge:
                 loss.darkened = darkened
             return True
@@ -228,7 +236,7 @@ class _Light:
         )  # fmt: skip
 
     def _explained(self, loss: _Loss) -> tuple[Cause, str]:
-        if loss.darkened is not None and 2 * loss.covered > len(loss.hits):
+        if loss.darkened is not None and 2 * loss.covered > loss.judged:
             return Cause.OBSTRUCTION, loss.darkened.sentence()
         lights = {k: light for k in loss.hits if (light := self._frames[k].starlight) is not None}
         if not lights:
@@ -248,8 +256,7 @@ class _Light:
         """Whether the light fell as slowly and evenly as dew lets it."""
         frames = self._frames
         way = [k for k in (*loss.before[-1:], *range(loss.onset, darkest + 1)) if frames[k].starlight is not None]
-        deep = 0.8 * self._part(frames[darkest])
-        fallen = next(k for k in way if k == darkest or self._part(frames[k]) > deep)
+        fallen = self._fallen(loss, darkest)
         if frames[fallen].when - frames[loss.onset].when < _DEW_S or len(way) < 4:
             return False
         lights = [frames[k].starlight or 0.0 for k in way]
@@ -258,6 +265,11 @@ class _Light:
         ups = max((b - a for i, a in enumerate(lights) for b in lights[i + 1 :]), default=0.0)
         downs = max(a - b for a, b in pairwise(lights))
         return ups < max(4.5 * error, total / 3) and downs < max(4.5 * error, total / 2.5)
+
+    def _fallen(self, loss: _Loss, darkest: int) -> int:
+        """Give the frame by which most of the light had gone."""
+        deep = 0.8 * self._part(self._frames[darkest])
+        return next(k for k in range(loss.onset, darkest + 1) if k == darkest or self._part(self._frames[k]) > deep)
 
     def _core(self, loss: _Loss, darkest: int) -> tuple[float, float] | None:
         """Give what the stars' cores kept of their share, and the share's loss by the light's, as logarithms.
@@ -278,7 +290,7 @@ class _Light:
         now = [shares[k] for k in deep if k in shares]
         if not before or not now:
             return None
-        light = fmean(math.log(1 - self._part(frames[k])) for k in deep if k in shares)
+        light = fmean(math.log(max(0.01, 1 - self._part(frames[k]))) for k in deep if k in shares)
         raw = fmean(share for share, _ in now) - median(share for share, _ in before)
         blur = fmean(width for _, width in now) - median(width for _, width in before)
         wide = math.exp(raw) < _DEW_CORE_OF_WIDE and self._widens_with(loss, darkest)
@@ -288,7 +300,7 @@ class _Light:
     def _widens_with(self, loss: _Loss, darkest: int) -> bool:
         """Whether the stars widen as steadily as they fade."""
         frames = self._frames
-        way = [*loss.before[-5:], *range(loss.onset, darkest + 1)]
+        way = [*loss.before[-5:], *range(loss.onset, self._fallen(loss, darkest) + 1)]
         pairs = [
             (math.log(f.starlight), math.log(f.fwhm_px)) for f in (frames[k] for k in way) if f.starlight and f.fwhm_px
         ]

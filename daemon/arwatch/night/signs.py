@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 FEWEST_STARS = 20
 """Below this no figure of the stars is believed: the median of fewer is as uncertain as what it should tell."""
+_DARKEST = 1e-3
+"""Transparency of a frame in which most of the field's stars are missing."""
 _PER_SIGMA = 2.3548
 """FWHM of a Gaussian by its standard deviation."""
 _NARROW_PX, _WIDE_PX = 1.5, 7.0
@@ -77,18 +79,19 @@ def signs(frame: Seen) -> Signs:
     fwhm = _positive(figures.green_fwhm_px) if believed else None
     ratio = _positive(figures.axis_ratio) if believed else None
     noise = _positive(figures.green_pixel_noise) or _positive(figures.green_noise)
-    light = _positive(figures.transparency) if believed else None
+    light = _finite(figures.transparency) if believed else None
+    light = None if light is None else max(light, _DARKEST)
     cells = frame.cells
     within = _within(fwhm, _WIDE_PX) if fwhm else 1.0
     sky_cells = _flat(cells.sky) if cells else None
-    light_cells = tuple(value / within for value in _flat(cells.transparency)) if cells and light else None
+    light_cells = tuple(value / within for value in _flat(cells.transparency)) if cells and light is not None else None
     known_sky = [value for value in sky_cells or () if math.isfinite(value)]
     dx, dy = _finite(figures.dx_px), _finite(figures.dy_px)
     return Signs(
         when=frame.when,
         exposure_s=_positive(figures.exposure_s) or 0.0,
         stars=stars,
-        starlight=light / within if light else None,
+        starlight=None if light is None else light / within,
         concentration=_positive(figures.concentration) if believed else None,
         fwhm_px=fwhm,
         narrow_px=fwhm * min(1.0, ratio) ** 0.5 if fwhm and ratio else fwhm,
