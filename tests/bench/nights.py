@@ -364,11 +364,14 @@ def measured(sky, rng):  # noqa: PLR0915 -- one figure after the other
         # stars that are hidden count as dark
         middle = np.repeat(np.where(alive, cell, 0).ravel(), spread[field_].ravel())
         flux = float(np.median(middle)) if len(middle) else float(np.median(cell))
-        reference = references.setdefault(field_, [])
-        level_of = np.quantile(reference, 0.75) if reference else flux
-        if not reference or flux > 0.85 * level_of:
-            reference.append(flux)
+        # the reference is what a quarter of the clear frames exceed; frames of less than 0.9 leave it as it is
+        level_of, clear = references.setdefault(field_, (flux, 0))
         transparency = flux / level_of * rng.normal(1, stamp)
+        if transparency > 0.9:
+            usual = level_of * (transparency if transparency > 1.1 else 1.0)
+            step = 1 / min(clear + 2, 25)
+            usual = float(np.clip(flux, usual * (1 - step * 0.25), usual * (1 + step * 0.75)))
+            references[field_] = usual, clear + 1
         cells = np.where(
             alive,
             cell / level_of * rng.normal(1, 0.12 / np.sqrt(np.maximum(spread[field_], 1))),
