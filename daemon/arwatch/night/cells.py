@@ -57,12 +57,17 @@ class Patches:
             if math.isfinite(light):
                 usual.add(frame.when, light)
 
+    @property
+    def learnt(self) -> bool:
+        """Whether enough frames were taken in since other cells of the sky are seen."""
+        return len(self._frames) >= _LEARNT
+
     def darkened(self, frame: Signs) -> Darkened | None:
         """Find the cells that are darker than usual; None: too few to mean anything."""
         if frame.light_cells is None:
             return None
         self._use(frame)
-        if len(self._frames) < _LEARNT:
+        if not self.learnt:
             return None
         dim: set[int] = set()
         unknown: set[int] = set()

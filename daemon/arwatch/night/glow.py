@@ -237,7 +237,7 @@ def _spans(
             continue
         if not hits:
             like = [k for k in seen if frames[k].setup == frame.setup and frames[k].sky is not None]
-            first = like[onset([frames[k].sky or 0.0 for k in like], len(like) - 1, bend=math.inf)] if like else i
+            first = like[onset([frames[k].sky or 0.0 for k in like], len(like) - 1, bend=1.0)] if like else i
             hits = [k for k in seen if k >= first and (possible(frames[k]) or k == i)]
         else:
             hits.append(i)

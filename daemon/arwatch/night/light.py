@@ -96,6 +96,8 @@ class _Loss:
     hits: list[int] = field(default_factory=list)
     covered: int = 0
     """Hits of which an obstruction is the reason."""
+    judged: int = 0
+    """Hits of which that could be said."""
     good: list[int] = field(default_factory=list)
     """Good frames since the last hit."""
     darkened: Darkened | None = None
@@ -216,6 +218,7 @@ class _Light:
         if darkened is not None or lost > least / 2 + min(_UNSURE * hours, _MOST_UNSURE):
             loss.hits.append(i)
             loss.good.clear()
+            loss.judged += self._patches.learnt
             loss.covered += darkened is not None and darkened.from_edge
             if darkened is not None and darkened.from_edge:
                 loss.darkened = darkened
@@ -233,16 +236,16 @@ class _Light:
         )  # fmt: skip
 
     def _explained(self, loss: _Loss) -> tuple[Cause, str]:
-        if loss.darkened is not None and 2 * loss.covered > len(loss.hits):
+        if loss.darkened is not None and 2 * loss.covered > loss.judged:
             return Cause.OBSTRUCTION, loss.darkened.sentence()
         lights = {k: light for k in loss.hits if (light := self._frames[k].starlight) is not None}
         if not lights:
             return Cause.CLOUDS, "The stars faded in parts of the frame."
         darkest = min(lights, key=lights.__getitem__)
         part = 1 - self._part(self._frames[darkest])
-        minutes = (self._frames[darkest].when - self._frames[loss.onset].when) / 60
+        minutes = (self._frames[self._fallen(loss, darkest)].when - self._frames[loss.onset].when) / 60
         kept = self._core(loss, darkest)
-        text = f"The stars' light fell to {part:.0%} of what it was, within {max(1.0, minutes):.0f} min"
+        text = f"The stars' light fell to {part:.0%} of what it was, most of it within {max(1.0, minutes):.0f} min"
         if self._is_smooth(loss, darkest) and kept is not None and kept[1] > _DEW_SHARE and kept[0] < _DEW_CORE:
             return Cause.DEW, f"{text} and without a jump, and their cores lost another {1 - kept[0]:.0%}."
         if kept is None:
@@ -252,7 +255,11 @@ class _Light:
     def _is_smooth(self, loss: _Loss, darkest: int) -> bool:
         """Whether the light fell as slowly and evenly as dew lets it."""
         frames = self._frames
-        way = [k for k in (*loss.before[-1:], *range(loss.onset, darkest + 1)) if frames[k].starlight is not None]
+        way = [
+            k
+            for k in (*loss.before[-1:], *range(loss.onset, self._fallen(loss, darkest) + 1))
+            if frames[k].starlight is not None
+        ]
         fallen = self._fallen(loss, darkest)
         if frames[fallen].when - frames[loss.onset].when < _DEW_S or len(way) < 4:
             return False
@@ -260,7 +267,11 @@ class _Light:
         total = max(lights[0], self._usual.at(frames[darkest].when)) - lights[-1]
         error = max(0.02, self._usual.jitter())
         ups = max((b - a for i, a in enumerate(lights) for b in lights[i + 1 :]), default=0.0)
-        downs = max(a - b for a, b in pairwise(lights))
+        downs = max(  # what falls while nobody looks is no jump
+            (frames[a].starlight or 0.0) - (frames[b].starlight or 0.0)
+            for a, b in pairwise(way)
+            if frames[b].when - frames[a].when < _PAUSE_S or a == way[0]
+        )
         return ups < max(4.5 * error, total / 3) and downs < max(4.5 * error, total / 2.5)
 
     def _fallen(self, loss: _Loss, darkest: int) -> int:
