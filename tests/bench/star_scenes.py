@@ -305,3 +305,13 @@ def add_cosmic(noisy, rng, count: int) -> None:
             iy, ix = int(y + t * np.sin(a)), int(x + t * np.cos(a))
             if 0 <= iy < ny and 0 <= ix < nx:
                 noisy[iy, ix] += charge * 0.5
+
+
+def half_light(optic: Optic) -> float:
+    """Return the diameter that holds half of the green image's light, pixels."""
+    image = np.array(images(optic)[1], float)
+    y, x = np.meshgrid(_axis(), _axis(), indexing="ij")
+    away = np.hypot(x, y).ravel()
+    order = np.argsort(away)
+    within = np.cumsum(image.ravel()[order])
+    return float(2 * away[order][np.searchsorted(within, within[-1] / 2)])

@@ -96,6 +96,8 @@ def measure(
             figures, **_in_field(stars, fields[0], placement, figures, exposure_s=exposure_s, variance=variance)
         )
         fields[0] = fields[0].after(stars, placement, fwhm_px=figures.green_fwhm_px, variance=variance)
+    if found.scale > 1:  # it would tell of other radii
+        figures = replace(figures, concentration=None)
     cells = Cells(
         fwhm_px=found.map(shape),
         sky=(cell_medians(ground, shape) - np.float32(black_level)) / np.float32(exposure_s or 1.0),
