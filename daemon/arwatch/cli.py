@@ -205,6 +205,10 @@ def simulate(
 def demo(frames: int, size: tuple[int, int], folder: Path | None) -> None:
     """Show the main job without a camera: simulated frames, the real daemon.
 
+    The frames show M31 before a lens that darkens its corners, at the edge of a
+    town. A picture shows one of them before and after, by both models of the
+    sky.
+
     All is made in a new folder, which may be deleted afterwards; where FOLDER
     holds something already, that is a folder in it.
 

@@ -441,7 +441,7 @@ def test_demo_shows_the_main_job(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "2 written, 0 skipped, 0 failed" in done.stdout
     assert "frame.written" in done.stderr
-    assert (tmp_path / "demo" / "before_after.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "demo" / "before_mesh_smooth.jpg").read_bytes().startswith(b"\xff\xd8\xff")
     assert len(list((tmp_path / "demo").rglob("*.bkg_subtracted.fits"))) == 2
 
 
