@@ -23,7 +23,7 @@ from arwatch.ledger.store import Ledger
 from arwatch.simulate import Scene, camera, render, write_arw
 from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch, daemon
 
-COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry", "failed", "logs"]
+COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "compare", "restore", "retry", "failed", "logs"]
 COMMANDS += ["config", "status", "version", "install-completion", "help"]
 SMALL = Scene(height=300, width=400, stars=20)
 

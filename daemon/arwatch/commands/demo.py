@@ -72,6 +72,7 @@ def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
     picture = home / "before_mesh_smooth.jpg"
     if _picture(ends, background, picture):
         console.print(f"the sky by both models    {picture}", markup=False, soft_wrap=True)
+        console.print("\n`arwatch compare FRAME` shows them on frames of your own.")
     return sum(isinstance(row.outcome, Failed) for row in rows)
 
 
