@@ -13,7 +13,6 @@ from arwatch.commands.pictures import GAP, TITLE, Panel, binned, save, shared_st
 from arwatch.model.frame import Frame
 from arwatch.settings import Background
 from arwatch.simulate import andromeda, render
-from arwatch.sky.rim import rim_of
 from scenes import BAYER, XTRANS, tiled
 
 RGGB = np.array([[0, 1], [3, 2]], np.uint8)
@@ -54,30 +53,6 @@ def test_a_picture_is_of_the_kind_that_its_name_says(tmp_path: Path, name: str, 
         assert np.asarray(picture)[:TITLE, :30].min() < 100, "the title"
     with pytest.raises(FileExistsError):
         save(tmp_path / name, [[panel]])
-
-
-def test_a_rim_is_told_from_noise() -> None:
-    levels = np.random.default_rng(1).normal(0, 1, (40, 60))
-    rim = rim_of(levels)
-    assert rim is not None
-    assert rim.noise == pytest.approx(1, rel=0.1)
-    assert not rim.is_dark
-    levels[[0, 1, -2, -1]] -= 3
-    levels[:, [0, 1, -2, -1]] -= 3
-    darker = rim_of(levels)
-    assert darker is not None
-    assert darker.is_dark
-    assert darker.level == pytest.approx(-3, abs=0.3)
-    assert rim_of(levels[:7]) is None
-
-
-def test_boxes_that_were_not_measured_make_no_rim() -> None:
-    levels = np.random.default_rng(1).normal(0, 1, (40, 60))
-    levels[-1] = levels[:, -1] = np.nan
-    rim = rim_of(levels)
-    assert rim is not None
-    assert abs(rim.level) < 0.5
-    assert rim_of(np.full((40, 60), np.nan)) is None
 
 
 @pytest.fixture(scope="module")
