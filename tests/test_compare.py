@@ -77,7 +77,7 @@ def test_what_may_not_be_read_is_told(night: Path, tmp_path: Path) -> None:
     frame.chmod(0)
     done = compare(frame)
     assert done.exit_code == 1
-    assert "chmod u+r it" in done.stderr
+    assert "Permission denied: chmod +r it" in done.stderr
 
 
 def result(  # a model's result, as far as advice needs it

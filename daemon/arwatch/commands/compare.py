@@ -70,11 +70,8 @@ def compare(frames: list[Path], output: Path | None, settings: Background) -> in
             with console.status(f"{count}{escape(printable(path.name))} by both models"):
                 frame = formats.read(path)
                 seen = models.seen(frame, settings, PANEL)
-        except OSError as error:
-            say(f"{path}: {error.strerror or error}{_cure(error)}")
-            continue
-        except (FrameError, ValueError) as error:
-            say(f"{path}: {error}")
+        except (FrameError, OSError, ValueError) as error:
+            say(f"{path}: {error}{_cure(error)}")
             continue
         model, reason = advice(seen, settings.model)
         advised[model] += 1
@@ -186,5 +183,6 @@ def _surfaces(results: tuple[Result, ...]) -> list[pictures.Panel]:
     ]
 
 
-def _cure(error: OSError) -> str:
-    return ": let an account that may read it do this, or chmod u+r it" if isinstance(error, PermissionError) else ""
+def _cure(error: Exception) -> str:
+    refused = any(isinstance(reason, PermissionError) for reason in (error, error.__cause__))
+    return ": chmod +r it, or let an account that may read it do this" if refused else ""
