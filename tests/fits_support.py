@@ -67,7 +67,7 @@ class Made:
     def figures(self) -> Figures:
         exposure = self.frame.exposure
         return replace(
-            figures_of(self.subtraction),
+            figures_of(self.subtraction, self.frame.black_level),
             exposure_s=exposure.exposure_s,
             iso=exposure.iso,
             black_level=self.frame.black_level,

@@ -6,7 +6,7 @@ from arwatch import settings, sky, stars
 from arwatch.output import fits
 from arwatch.simulate import Scene, camera
 
-HEAVY = ["astropy", "numba", "numpy", "photutils", "rawpy", "scipy", "tifffile"]
+HEAVY = ["PIL", "astropy", "numba", "numpy", "photutils", "rawpy", "scipy", "tifffile"]
 
 
 def test_the_long_lived_process_stays_light():

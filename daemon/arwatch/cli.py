@@ -177,18 +177,24 @@ def process(paths: Sequence[Path], config: Path | None, output: Path | None, pro
 @click.option("--frames", default=10, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--interval", default=5.0, show_default=True, type=click.FloatRange(0), help="Seconds between frames.")
 @click.option("--size", default="4024x6024", show_default=True, type=SIZE, help="Height x width, pixels.")
+@click.option("--scene", default="plain", show_default=True, type=click.Choice(["plain", "andromeda"]), help="What of.")
 @click.option("--slow", is_flag=True, help="Write in chunks over seconds, as a download does.")
 @click.option("--truth", is_flag=True, help="Save each frame's true sky and stars beside it (.npz).")
-def simulate(folder: Path, frames: int, interval: float, size: tuple[int, int], *, slow: bool, truth: bool) -> None:
+def simulate(
+    folder: Path, frames: int, interval: float, size: tuple[int, int], scene: str, *, slow: bool, truth: bool
+) -> None:
     """Be a camera: write realistic frames into FOLDER, one after the other.
+
+    The scene "plain" is a gradient with some stars. "andromeda" is M31 before a
+    135-mm lens at full aperture, at the edge of a town, with all its stars.
 
     \b
     Example: arwatch simulate ~/captures --frames 20 --interval 10 --slow
     """
     from arwatch import simulate as camera
 
-    scene = camera.tonight(*size)
-    for path in camera.camera(folder, frames=frames, interval_s=interval, scene=scene, slow=slow, truth=truth):
+    seen = camera.SCENES[scene](*size)
+    for path in camera.camera(folder, frames=frames, interval_s=interval, scene=seen, slow=slow, truth=truth):
         click.echo(printable(str(path)))
 
 
@@ -198,6 +204,10 @@ def simulate(folder: Path, frames: int, interval: float, size: tuple[int, int], 
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Where; a temporary one otherwise.")
 def demo(frames: int, size: tuple[int, int], folder: Path | None) -> None:
     """Show the main job without a camera: simulated frames, the real daemon.
+
+    The frames show M31 before a lens that darkens its corners, at the edge of a
+    town. A picture shows one of them before and after, by both models of the
+    sky.
 
     All is made in a new folder, which may be deleted afterwards; where FOLDER
     holds something already, that is a folder in it.

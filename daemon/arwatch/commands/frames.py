@@ -1,4 +1,4 @@
-"""Commands about frames that the daemon has dealt with: which failed, and another try."""
+"""Commands about frames: which failed, another try, and what the models of the sky make of them."""
 
 from __future__ import annotations
 
@@ -160,6 +160,30 @@ def select(when: str, config: Path | None, keep: str, best: str, output: Path | 
     how.show(choices)
 
 
+@click.command(short_help="Show both models of the sky on your frames.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FRAME...")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the pictures, or a picture's name.")
+@CONFIG
+def compare(paths: Sequence[Path], config: Path | None, output: Path | None) -> None:
+    """Show what both models of the sky make of your frames, and which to choose.
+
+    For each FRAME (of a folder: all in it) a picture is written into the folder
+    that you are in, as DSC00001.models.jpg; nothing is ever replaced. It shows
+    above what each model takes for sky, below what it leaves. The numbers
+    printed say how even the edges are. The choice is the key `model` of
+    [background]; the other keys there are taken as they are.
+
+    \b
+    Example: arwatch compare ~/captures/2026-11-21/DSC01234.ARW
+    """
+    from arwatch.commands import compare as both
+    from arwatch.commands import process as process_frames
+
+    settings, _ = in_force(config)
+    frames = [found.path for found in process_frames.find(paths, settings)]
+    sys.exit(1 if both.compare(frames, output, settings.background) else 0)
+
+
 def _history(config: Path | None) -> History:
     """Give the history that the daemon of these settings writes."""
     from arwatch.commands.state import daemons_state
@@ -168,4 +192,4 @@ def _history(config: Path | None) -> History:
     return History(daemons_state(*in_force(config)))
 
 
-COMMANDS = (retry, failed, measure, night, select)
+COMMANDS = (retry, failed, measure, night, select, compare)

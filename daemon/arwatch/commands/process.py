@@ -142,6 +142,10 @@ def process(found: list[Found], settings: Settings, replace: Replace, memory: Me
     finally:  # also where Ctrl-C came before
         Console().print(done.table())
         memory.keep()
+        if dark := done.dark_rims():
+            far, count = max(dark), f"{len(dark)} of {len(found)} frames have" if len(found) > 1 else "the frame has"
+            what = f"{count} edges up to {far:.1f} % darker than the middle after the subtraction"
+            say(f'{what}: model = "smooth" in [background] mends it; `arwatch compare` shows both models on a frame')
     return done.failed()
 
 
@@ -165,6 +169,11 @@ class Tally:
     def failed(self) -> int:
         """How many frames failed."""
         return sum(isinstance(outcome, Failed) for outcome in self._ends.values())
+
+    def dark_rims(self) -> list[float]:
+        """How many per cent of the sky the edges are too dark, on the frames that the default model leaves so."""
+        figures = [end.figures for end in self._ends.values() if isinstance(end, Written)]
+        return [-(frame.sky_rim or 0.0) for frame in figures if frame.has_dark_rim]
 
     def table(self) -> Group:
         """Give the closing table: the frames in their order, then the sums."""

@@ -58,6 +58,13 @@ def counts_since(ledger: Ledger, since: float) -> Mapping[str, int]:
     return {}
 
 
+def dark_rim_since(ledger: Ledger, since: float) -> bool:
+    """Whether the default model left dark edges since then, so that it was told; asked as `counts_since` is."""
+    with suppress(ArwatchError, sqlite3.Error), History(ledger.path.parent) as history:
+        return any(record.figures.has_dark_rim for record in history.frames(since, states=("written",)))
+    return False
+
+
 def frames_tonight(ledger: Ledger) -> list[Seen]:
     """Give the frames since the last noon; a ledger that cannot be asked keeps nothing from starting."""
     with suppress(ArwatchError, sqlite3.Error), Nights(ledger.path.parent) as history:

@@ -107,6 +107,8 @@ class Figures:
     sun_deg: float | None = _figure("deg", 2, "the Sun's altitude", card="SUNALT")
     moon_deg: float | None = _figure("deg", 2, "the Moon's altitude", card="MOONALT")
     moon_part: float | None = _figure("", 3, "lit part of the Moon", card="MOONFRAC")
+    sky_rim: float | None = _figure("%", 3, "edges against the middle, after the mesh", card="BKGRIM")
+    sky_rim_noise: float | None = _figure("%", 3, "noise of a box, as BKGRIM", card="BKGRIMN")
     decode_s: float | None = _figure("s", 3, "time to decode the frame")
     subtract_s: float | None = _figure("s", 3, "time to find the sky; it is taken off while the file is written")
     measure_s: float | None = _figure("s", 3, "time to measure the stars")
@@ -125,6 +127,13 @@ class Figures:
             for name, value, digits in values
             if value is not None
         }
+
+    @property
+    def has_dark_rim(self) -> bool:
+        """Whether the default model left the edges darker than the middle, by more than the noise of a box."""
+        if self.sky_rim is None or self.sky_rim_noise is None or self.sky_model is not None:
+            return False
+        return self.sky_rim < -self.sky_rim_noise
 
     @property
     def work_s(self) -> float:

@@ -88,6 +88,7 @@ def subtract_background(
         model=sky.model,
         box_size=sky.box_size,
         quality=sky.quality,
+        rim=sky.rim,
     )
 
 

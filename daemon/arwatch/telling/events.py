@@ -80,6 +80,9 @@ EVENTS: dict[str, Kind] = {
     "frame.skipped": Kind("info", "nothing to do: the output is up to date"),
     "frame.retried": Kind("warning", "an attempt failed for a reason that may pass; there will be another"),
     "frame.failed": Kind("error", "no output for this frame; the reason says why"),
+    "sky.rim": Kind(
+        "warning", "the default model leaves dark edges; told once a night, with the setting that mends it"
+    ),
     "outputs.kept": Kind("info", "outputs made with other settings were kept; the reason says how to renew them"),
     "frame.gone": Kind("info", "the frame was removed or renamed before it was processed", noisy=True),
     "backlog.progress": Kind("info", "how many frames wait, the rate, the time left"),
