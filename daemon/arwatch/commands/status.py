@@ -43,7 +43,7 @@ GOOD, ATTENTION, NOT_RUNNING = 0, 1, 3
 """Exit codes; the last one is systemctl(1)'s."""
 SHOWN = ("written", "failed", "settled", "working", "seen")
 WAITING = {"settled": "waiting", "working": "in work", "seen": "arriving"}
-NATURAL = {Cause.MOON, Cause.TWILIGHT, Cause.GOOD}
+NATURAL = {Cause.MOON, Cause.TWILIGHT, Cause.NO_VERDICT, Cause.GOOD}
 """What calls for nobody."""
 
 

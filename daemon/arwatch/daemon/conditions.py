@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from arwatch.model.maps import Maps
+from arwatch.night.causes import Cause
 from arwatch.night.conditions import judge
 from arwatch.night.nights import in_order
 from arwatch.night.seen import Seen
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from arwatch.model.job import Job
     from arwatch.model.outcome import Written
+    from arwatch.night.causes import Condition
     from arwatch.telling.log import Log
 
 MOST = 500
@@ -36,7 +38,7 @@ class Conditions:
     def __init__(self, frames: Iterable[Seen] = ()) -> None:
         self._frames = deque(frames, MOST)
         self._number = max((frame.number for frame in self._frames), default=0)
-        self._going_on = {condition.cause for condition in judge(list(self._frames)).now}
+        self._going_on = set(self._now())
 
     def add(self, job: Job, outcome: Written, recorded: float, log: Log) -> None:
         """Take a frame in; what began or ended with it is told.
@@ -57,8 +59,7 @@ class Conditions:
             return
         kept = [frame for frame in self._frames if frame.when > seen.when - LONGEST_S]
         self._frames = deque(in_order([*kept, seen]), MOST)
-        night = judge(list(self._frames))
-        now = {condition.cause: condition for condition in night.now}
+        now = self._now()
         for cause in sorted(self._going_on - now.keys()):
             log("condition.changed", cause=cause.value, state="ended", frame=job.source.path.name)
         for cause in sorted(now.keys() - self._going_on):
@@ -73,3 +74,8 @@ class Conditions:
                 reason=now[cause].evidence,
             )
         self._going_on = set(now)
+
+    def _now(self) -> dict[Cause, Condition]:
+        """What is at work; that nothing can be said is nothing to tell."""
+        going_on = judge(list(self._frames)).now
+        return {condition.cause: condition for condition in going_on if condition.cause is not Cause.NO_VERDICT}
