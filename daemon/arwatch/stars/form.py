@@ -25,7 +25,9 @@ OTHER_SIZE = 4.0
 """Stars whose size lies further from the others', standard deviations, are left out: what is no star, or not alone."""
 REACH, NEAREST, FARTHEST = 1.6, 4.0, 14.0
 """Radius in which samples are used: in star sizes, and at least and at most, pixels."""
-SMALLEST = 1.25
+TRAILED = 0.985
+"""What 1 - b/a is multiplied by, because of trails."""
+SMALLEST = 1.05
 """Pixels: no image of a star is smaller, since a pixel is a square of 1; clusters of hot pixels are."""
 
 
@@ -39,6 +41,26 @@ def size_of(form: Form) -> float:
     return form.fwhm * (1 + (0.045 + 0.4 * form.tail) / form.fwhm**4)
 
 
+def roundness(form: Form) -> float:
+    """Return short axis by long axis (b/a) of what was fitted, as second moments have it.
+
+    The image of a trail is no ellipse: it has a flat top and sharp ends. Where the round image is a Gaussian, the fit's
+    1 - b/a is too large by up to a tenth; where it has wings, it is too small by as much. The mean is taken off.
+    """
+    long, short, _ = form.axes
+    return float(1 - TRAILED * (1 - short / long))
+
+
+def seen_size(size: float, scale: int) -> float:
+    """Return a size in pixels of the frame, where it was measured on `scale` x `scale` of them averaged.
+
+    That widens the images: variances add up, and that of a square is its edge squared by 12.
+    """
+    return float(
+        np.sqrt(max((size * scale) ** 2 - 8 * np.log(2) * (scale**2 - 1) / 12, scale**2)) if scale > 1 else size
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Forms:
     """What was fitted to the stars that tell."""
@@ -49,6 +71,8 @@ class Forms:
     x: NDArray[np.float64]
     """(n,) of the stars that tell, pixels."""
     y: NDArray[np.float64]
+    height: NDArray[np.float64]
+    """(n,) of their peaks, ADU."""
     size: NDArray[np.float64]
     """(n,) their own sizes (FWHM), green, pixels."""
     ellipse: NDArray[np.float64]
@@ -58,19 +82,24 @@ class Forms:
     concentration: float
     """Median of the light within 1.5 pixels, part of that within 7, green."""
     half_light: float | None
-    """Diameter that holds half of the light within 7 pixels, green, pixels."""
+    """Diameter that holds half of the light within 7 pixels, green, pixels of the frame."""
 
     def figures(self, scale: int = 1) -> dict[str, Any]:
         """Return the figures, by name; `scale`: pixels of the frame in one of the mosaic that was measured."""
         out: dict[str, Any] = {"concentration": self.concentration} if scale == 1 else {}
         if self.half_light:
-            out["hfd_px"] = self.half_light * scale
+            out["hfd_px"] = self.half_light
         if len(self.x) < TELLING:
             return out
-        long, short, angle = self.green.axes
-        out |= {"green_fwhm_px": size_of(self.green) * scale, "axis_ratio": short / long, "angle_deg": angle}
         out |= {
-            f"{band}_fwhm_px": size_of(form) * scale for band, form in (("red", self.red), ("blue", self.blue)) if form
+            "green_fwhm_px": seen_size(size_of(self.green), scale),
+            "axis_ratio": roundness(self.green),
+            "angle_deg": self.green.axes[2],
+        }
+        out |= {
+            f"{band}_fwhm_px": seen_size(size_of(form), scale)
+            for band, form in (("red", self.red), ("blue", self.blue))
+            if form
         }
         scatter = 1.4826 * np.median(np.abs(self.size - np.median(self.size)))
         out["green_fwhm_error_px"] = float(1.25 * scale * scatter / len(self.size) ** 0.5)
@@ -127,7 +156,10 @@ def form_of(mosaic: NDArray[Any], pattern: NDArray[np.uint8], stamps: Stamps) ->
     return Forms(
         green=fit.form, red=bands.get("red"), blue=bands.get("blue"), x=fit.stars[:, 2], y=fit.stars[:, 3], size=size,
         ellipse=ellipse_of(fit.own), weight=fit.weight, concentration=float(np.median(core)),
-        half_light=half_light_diameter(mosaic, pattern, fit.stars),
+        half_light=half_light_diameter(
+            mosaic, pattern, places=fit.stars[:, 2:], height=fit.stars[:, 0], sky=fit.stars[:, 1]
+        ),
+        height=fit.stars[:, 0],
     )  # fmt: skip
 
 

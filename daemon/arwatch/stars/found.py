@@ -13,7 +13,8 @@ from arwatch.stars.form import form_of
 from arwatch.stars.ground import ground_of
 from arwatch.stars.model import CELLS, StarList
 from arwatch.stars.photometry import sources_of
-from arwatch.stars.stamps import stamps_of
+from arwatch.stars.profile import half_light_diameter
+from arwatch.stars.stamps import WHOLE, stamps_of
 from arwatch.stars.streaks import streaks_of
 
 if TYPE_CHECKING:
@@ -32,15 +33,18 @@ MOST_LISTED = 600
 """Stars that a frame is matched by, and its transparency measured, at most."""
 SURE = 10.0
 """Signal to noise with which a star is found for sure."""
-WIDE, STILL_WIDE, COARSE = 8.0, 6.4, 4
-"""Star size, pixels, from which on, or where none is found, stars are measured on 4 x 4 pixels averaged: those out of
-focus, whose images are rings. They must be so large then."""
+SUSPECT, WIDE, STILL_WIDE, PIECES, COARSE = 5.5, 8.0, 6.4, 1.3, 4
+"""Star size, pixels, from which on stars are measured again on 4 x 4 pixels averaged, as they are where none is found:
+those out of focus, whose images are rings. Above the second one the first measurement does not count. The second one
+counts if the stars are as large in it as the third, and so many times as large as in the first one, which may have
+taken pieces of rings for stars."""
 SMALLEST, ALIKE = 200, 10
 """Pixels of the shorter edge of a frame, at least, and stars of one size that must be found in it then."""
 FEWEST_STARS = 5
 """Stars that must agree on a form; with fewer a frame is one without stars."""
-SATURATED = 0.98
-"""Part of the white level from which on a sample counts as saturated."""
+SATURATED, FULL_LEAST, PLATEAU, MANY = 0.98, 0.5, 0.995, 20
+"""Part of the white level from which on a sample counts as saturated; where nothing is so bright, it is the highest
+value if that is at least half of the white level and so many samples reach this part of it."""
 ONE_STAR, NEIGHBOURS = 12.0, 9.0
 """Pixels: peaks nearer than this to a brighter one of a saturated star belong to it; stars that are nearer than that to
 each other are not measured."""
@@ -99,17 +103,30 @@ class Found:
 def find(mosaic: NDArray[Any], pattern: NDArray[np.uint8], ground: Ground, white: float, threads: int) -> Found:
     """Find the stars of a mosaic (ny, nx), ADU, in focus or not; `pattern` has the bands 0 red, 1 green, 2 blue."""
     found = _find(mosaic, pattern, ground, white, threads)
-    if 0 < found.fwhm_px < WIDE or min(mosaic.shape) < SMALLEST:
+    if (found.forms and found.fwhm_px < SUSPECT and found.forms.alike()) or min(mosaic.shape) < SMALLEST:
         return found
     steps, one = max(1, min(int(65535 // max(white, 1.0)), COARSE)), np.ones((1, 1), np.uint8)
     coarse = _coarse(mosaic, steps)
     under = ground_of(coarse, one)
+    plain = found if found.fwhm_px < WIDE else replace(found, forms=None, sources=None)
     if under is None:
-        return found
+        return plain
     wide = replace(_find(coarse, one, under, white * steps, threads), scale=COARSE, steps=steps)
-    if wide.forms is None or wide.fwhm_px < STILL_WIDE or wide.star.sum() < ALIKE or not wide.forms.alike():
-        return found if found.fwhm_px < WIDE else replace(found, forms=None, sources=None)
-    return wide
+    least = max(STILL_WIDE, PIECES * plain.fwhm_px)
+    if wide.forms is None or wide.fwhm_px < least or wide.star.sum() < ALIKE or not wide.forms.alike():
+        return plain
+    forms = wide.forms
+    places = COARSE * np.stack([forms.x, forms.y], 1) + (COARSE - 1) / 2
+    half = half_light_diameter(mosaic, pattern, places=places, height=forms.height, sky=None, radius=COARSE * WHOLE)
+    return replace(wide, forms=replace(forms, half_light=half))
+
+
+def _full(mosaic: NDArray[Any], white: float) -> float:
+    """Return the value from which on samples are saturated, ADU: some sensors are full below the white level."""
+    highest = float(mosaic.max())
+    if FULL_LEAST * white < highest < SATURATED * white and np.count_nonzero(mosaic >= PLATEAU * highest) >= MANY:
+        return PLATEAU * highest
+    return SATURATED * white
 
 
 def _coarse(mosaic: NDArray[Any], steps: int) -> NDArray[np.uint16]:
@@ -122,7 +139,7 @@ def _coarse(mosaic: NDArray[Any], steps: int) -> NDArray[np.uint16]:
     for row in range(ny):  # a row at a time: numpy sums along columns quickly, and nothing large is kept
         mosaic[row * COARSE : (row + 1) * COARSE, : nx * COARSE].sum(0, out=across[row])
     average = across.reshape(ny, nx, COARSE).sum(2) * np.float32(steps / COARSE**2)
-    return np.clip(np.rint(average), 0, 65535).astype(np.uint16)
+    return np.asarray(np.clip(np.rint(average), 0, 65535).astype(np.uint16))
 
 
 def _find(mosaic: NDArray[Any], pattern: NDArray[np.uint8], ground: Ground, white: float, threads: int) -> Found:
@@ -130,8 +147,8 @@ def _find(mosaic: NDArray[Any], pattern: NDArray[np.uint8], ground: Ground, whit
     peaks = find_peaks(mosaic, pattern, ground, threads)
     if len(peaks.x) > MOST_PEAKS:
         highest = np.sort(np.argsort(-peaks.height, kind="stable")[:MOST_PEAKS])
-        peaks = Peaks(*(column[highest] for column in peaks))
-    saturation = SATURATED * white
+        peaks = Peaks(x=peaks.x[highest], y=peaks.y[highest], height=peaks.height[highest])
+    saturation = _full(mosaic, white)
     stamps = stamps_of(mosaic, pattern, peaks.x, peaks.y, ground, saturation)
     core = np.maximum(stamps.core[:, 1], 1.0)
     full = (stamps.full > 1) & (stamps.one < selection.SHARPEST)

@@ -19,6 +19,8 @@ GAUSSIAN, WIDEST = 0.004, 0.65
 """Bounds of the tail, 1 / beta of a Moffat profile; the least one is a Gaussian, but for a thousandth."""
 ROUNDS, ENOUGH, STILL = 30, 0.05, 3e-3
 """Steps at most; fall of chi^2 and change of the form, in parts of it and in the tail, with which they end."""
+OTHER_TAIL = 0.05
+"""By how much the tails of two bands differ, about."""
 FLAW = 0.01
 """What a profile leaves unexplained of its light, about: it weighs like noise."""
 OUTLIER = 4.0
@@ -116,11 +118,12 @@ def fit_form(mosaic: NDArray[Any], pattern: NDArray[np.uint8], band: int, stars:
              noise: NDArray[np.float64], start: Form, radius: float, *, own_places: bool) -> Fit | None:  # fmt: skip
     """Fit one form to all stars by steps of Levenberg and Marquardt; None where they do not converge.
 
-    With `own_places` each star's place is free, and so is the tail; else a common shift of all places is, since they
-    are known from another band.
+    With `own_places` each star's place is free; else a common shift of all places is, since they are known from another
+    band, and so is the tail, about.
     """
     alone = [LIGHT, GROUND, X, Y] if own_places else [LIGHT, GROUND]
-    shared = [XX, YY, XY, TAIL] if own_places else [X, Y, XX, YY, XY]
+    shared = [XX, YY, XY, TAIL] if own_places else [X, Y, XX, YY, XY, TAIL]
+    sure = 0.0 if own_places else 1 / OTHER_TAIL**2
     shape = [shared.index(i) for i in (XX, YY, XY)]
     n = len(stars)
     matrix, vector, cost = np.zeros((n, 8, 8)), np.zeros((n, 8)), np.zeros((n, 2))
@@ -129,7 +132,7 @@ def fit_form(mosaic: NDArray[Any], pattern: NDArray[np.uint8], band: int, stars:
     for _ in range(ROUNDS):
         normal_equations(mosaic, pattern, band, trial, noise, (form[0], form[1], form[2], form[3]), radius, FLAW,
                          matrix, vector, cost)  # fmt: skip
-        now = float(cost[:, 0].sum())
+        now = float(cost[:, 0].sum()) + sure * (form[3] - start.tail) ** 2
         if now < best:
             gain, best, damping = best - now, now, damping / 8
             kept, kept_form, chi2 = trial, form, cost[:, 0] / np.maximum(cost[:, 1], 1)
@@ -142,8 +145,10 @@ def fit_form(mosaic: NDArray[Any], pattern: NDArray[np.uint8], band: int, stars:
             break
         left, right, back, own = parts
         left, right = left.sum(0), right.sum(0)
+        left[-1, -1] += sure
+        right[-1] -= sure * (kept_form[3] - start.tail)
         of_all = _step(left, right, damping)
-        if own_places and not GAUSSIAN <= kept_form[3] + of_all[-1] <= WIDEST:  # the tail goes to its bound, no further
+        if not GAUSSIAN <= kept_form[3] + of_all[-1] <= WIDEST:  # the tail goes to its bound, no further
             tail = np.clip(kept_form[3] + of_all[-1], GAUSSIAN, WIDEST) - kept_form[3]
             of_all = np.append(_step(left[:-1, :-1], right[:-1] - left[:-1, -1] * tail, damping), tail)
         change = np.zeros(8)
@@ -174,7 +179,7 @@ def _step(left: NDArray[np.float64], right: NDArray[np.float64], damping: float)
 
 
 def _reduced(matrix: NDArray[np.float64], vector: NDArray[np.float64], alone: list[int], shared: list[int],
-             ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+             ) -> tuple[NDArray[np.float64], ...]:  # fmt: skip
     """Take the stars' own parameters out of their equations.
 
     Returns the matrices (n, s, s) and vectors (n, s) of the shared ones, and how the own ones follow: they are
