@@ -272,7 +272,7 @@ class _Light:
             for a, b in pairwise(way)
             if frames[b].when - frames[a].when < _PAUSE_S or a == way[0]
         )
-        return ups < max(4.5 * error, total / 3) and downs < max(4.5 * error, total / 2.5)
+        return ups < max(4.5 * error, total / 3) and downs < max(4.5 * error, total / 2)
 
     def _fallen(self, loss: _Loss, darkest: int) -> int:
         """Give the frame by which most of the light had gone."""
