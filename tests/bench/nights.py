@@ -307,7 +307,7 @@ def within(fwhm, radius):
     return 1 - np.exp(-(radius**2) / (2 * (fwhm / 2.3548) ** 2))
 
 
-def measured(sky, rng):  # noqa: PLR0915 -- one figure after the other
+def measured(sky, rng, patience):  # noqa: PLR0915 -- one figure after the other
     """Give the frames with their figures, as measuring would find them."""
     frames = []
     references = {}
@@ -358,24 +358,25 @@ def measured(sky, rng):  # noqa: PLR0915 -- one figure after the other
         core = (1 - sky.halo[i]) * within(fwhm, 1.5) + sky.halo[i] * 0.08
         wide = (1 - sky.halo[i]) * within(fwhm, 7.0) + sky.halo[i] * 0.7
         field_ = int(sky.field[i])
-        alive = spread[field_] * sky.visible[i] > rng.uniform(0, 1, (ROWS, COLUMNS))
+        there = spread[field_][::-1, ::-1] if sky.flipped[i] else spread[field_]
+        alive = there * sky.visible[i] > rng.uniform(0, 1, (ROWS, COLUMNS))
         # the median over the matched stars, each cell with as many as it has
         cell = light * wide
         # stars that are hidden count as dark
-        middle = np.repeat(np.where(alive, cell, 0).ravel(), spread[field_].ravel())
+        middle = np.repeat(np.where(alive, cell, 0).ravel(), there.ravel())
         flux = float(np.median(middle)) if len(middle) else float(np.median(cell))
         # the reference is what a quarter of the clear frames exceed; frames of less than 0.9 leave it as it is
-        level_of, clear = references.setdefault(field_, (flux, 0))
+        level_of, clear = references.setdefault(field_, (flux or float(np.median(cell)), 0))
         transparency = flux / level_of * rng.normal(1, stamp)
         if transparency > 0.9:
             usual = level_of * (transparency if transparency > 1.1 else 1.0)
-            step = 1 / min(clear + 2, 25)
+            step = 1 / min(clear + 2, patience)
             usual = float(np.clip(flux, usual * (1 - step * 0.25), usual * (1 + step * 0.75)))
             references[field_] = usual, clear + 1
         cells = np.where(
             alive,
-            cell / level_of * rng.normal(1, 0.12 / np.sqrt(np.maximum(spread[field_], 1))),
-            np.where(spread[field_] > 0, 0.0, np.nan),
+            cell / level_of * rng.normal(1, 0.12 / np.sqrt(np.maximum(there, 1))),
+            np.where(there > 0, 0.0, np.nan),
         )
         matched = int(min(120, sky.stars[i] / 3) * seen * rng.uniform(0.9, 1.0))
         origin = origins.setdefault(field_, place[i])
@@ -396,7 +397,7 @@ def _seen(i, sky, figures, cells):
     return Seen.of(i + 1, path, float(sky.when[i]), figures, cells=cells)
 
 
-def night(seed, kinds=None):
+def night(seed, kinds=None, patience=25):
     """Simulate one: up to three causes, apart from each other; one in ten nights has none."""
     rng = np.random.default_rng(seed)
     sky = calm(rng)
@@ -420,7 +421,7 @@ def night(seed, kinds=None):
         at = over + 30
         if kind is dawn:
             end = over
-    return measured(sky, rng)[:end], [event for event in sky.events if event.onset < end]
+    return measured(sky, rng, patience)[:end], [event for event in sky.events if event.onset < end]
 
 
 # -- whether it is found -------------------------------------------------------------------------------------
@@ -456,10 +457,11 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="seed of the first night")
     parser.add_argument("--nights", type=int, default=40)
     parser.add_argument("--show", action="store_true", help="every miss and every false alarm")
+    parser.add_argument("--patience", type=float, default=25, help="frames over which a field's reference is averaged")
     options = parser.parse_args()
     found, missed, false, seconds = Counter(), Counter(), Counter(), []
     for seed in range(options.first, options.first + options.nights):
-        frames, truth = night(seed)
+        frames, truth = night(seed, patience=options.patience)
         began = time.perf_counter()
         result = judge(frames)
         seconds.append(time.perf_counter() - began)

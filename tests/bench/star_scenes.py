@@ -218,7 +218,7 @@ def expose(rng, optic: Optic, stars: Catalogue, shot: Shot) -> Truth:
     drawn = images(optic)
     variance = np.array([sky / shot.gain + shot.read_noise**2 + 1 / 12 for sky in shot.sky])
     for i in np.flatnonzero(inside):
-        add_star(light, bands, drawn, x[i], y[i], flux[i])
+        add_star(light, bands, drawn, (x[i], y[i]), flux[i])
     for _ in range(shot.knots):
         add_knot(light, rng, bands, shot)
     for _ in range(shot.streaks):
@@ -241,9 +241,9 @@ def expose(rng, optic: Optic, stars: Catalogue, shot: Shot) -> Truth:
     )  # fmt: skip
 
 
-def add_star(light, bands, drawn, x, y, flux) -> None:
-    """Add a star's light to a frame."""
-    ny, nx = light.shape
+def add_star(light, bands, drawn, place, flux) -> None:
+    """Add a star's light to a frame; `place` is (x, y)."""
+    (ny, nx), (x, y) = light.shape, place
     reach = REACH - 1 if flux.max() > 2000 else 14
     top, left = round(y) - reach, round(x) - reach
     rows, columns = (

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     from arwatch.night.signs import Signs
 
-_WINDOW_S = 3 * 3600.0
-"""What the width usually is, is asked of so long before: the focus may take hours to go, the seeing comes back."""
-_WIDER = 1.35
+_WINDOW_S = 1.5 * 3600.0
+"""What the width usually is, is asked of so long before: a field that sets widens its stars by 10 % meanwhile, a focus
+that walks off by more."""
+_WIDER = 1.4
 """Widths by which stars are out of focus: seeing walks about a mean by 10 or 15 %."""
 _SEEING = 3.5
 """Where the seeing walks farther, the width must also be so many of its standard deviations off."""

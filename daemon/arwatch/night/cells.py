@@ -44,6 +44,7 @@ class Patches:
 
     def __init__(self) -> None:
         self._key: tuple[object, ...] = ()
+        self._flipped = False
         self._usual: list[Usual] = []
         self._frames = Usual(_WINDOW_S, most=40)
 
@@ -92,12 +93,15 @@ class Patches:
         return Darkened(cells=len(dim), of=known, from_edge=bool(edge) and sharp, edge=edge)
 
     def _use(self, frame: Signs) -> None:
-        """Begin anew where other cells of the sky are seen, or the camera hangs upside down."""
+        """Begin anew where another field is seen; where the camera was turned upside down, turn what was learnt."""
         field = frame.field or (self._key[0] if self._key else None)
-        key = field, frame.flipped, frame.columns, len(frame.light_cells or ())
+        key = field, frame.columns, len(frame.light_cells or ())
         if key != self._key:
             self._key, self._frames = key, Usual(_WINDOW_S, most=40)
             self._usual = [Usual(_WINDOW_S, most=40) for _ in frame.light_cells or ()]
+        elif frame.flipped != self._flipped:
+            self._usual.reverse()
+        self._flipped = frame.flipped
 
 
 def _edge(cells: set[int], unknown: set[int], columns: int, count: int) -> str:

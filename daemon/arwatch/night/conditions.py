@@ -50,7 +50,7 @@ def judge(frames: Sequence[Seen]) -> Night:
     seen = [signs(frame) for frame in frames]
     blinded = blind(seen)
     lost = losses(seen)
-    fading = _range(lost)
+    fading = _range(lost, beside=1)  # a cloud's edge may light the sky before it takes light
     blurred = [span for span in defocus(seen) if not _belongs_to_dew(span, lost)]
     trails = trailing(seen)
     dusk = twilight(seen)

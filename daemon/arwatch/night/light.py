@@ -10,20 +10,15 @@ from typing import TYPE_CHECKING
 
 from arwatch.night.causes import Cause, Span
 from arwatch.night.cells import Darkened, Patches
-from arwatch.night.series import HYSTERESIS, Usual, onset
+from arwatch.night.series import HYSTERESIS, onset
 from arwatch.night.signs import concentration_of
+from arwatch.night.sinking import SLOW, UsualLight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from arwatch.night.signs import Signs
 
-_WINDOW_S = 60 * 60.0
-"""What the light usually is, is asked of so long before."""
-_NOT_YET_S = 15 * 60.0
-"""The last frames do not count when it is asked how fast the light falls anyhow: they may be what is asked about."""
-_LONGEST_S = 2 * 3600.0
-"""So far the fall is believed to go on."""
 _LOSS = 0.1
 """Part of the light whose loss counts where two frames in a row show it: airmass and errors of 2 % stay below."""
 _CLEAR_LOSS = 0.2
@@ -38,51 +33,12 @@ _DEW_S = 7 * 60.0
 """Dew takes 10 to 60 minutes, to most of its loss so many at least; what is quicker is a cloud's edge."""
 _LOOK_BACK_S = 40 * 60.0
 """So long before it was noticed a loss may have begun."""
-_SLOW = 0.35
-"""Part of the light lost in an hour that a sinking field may lose; dew and clouds are quicker."""
 _DEW_SHARE = 0.1
 """Dew scatters light close to the star: the core's share falls by at least so much of what the star loses (both as
 logarithms), while a cloud leaves it as it is."""
 _DEW_CORE, _DEW_CORE_OF_WIDE = 0.95, 0.8
 """And the core keeps less than this of its share: five times the error, or where the stars are wider too, more than a
 change of the seeing by 10 %."""
-
-
-class _Usual:
-    """What the light usually is: the field sinks or rises, and what it went through grows or shrinks evenly.
-
-    A field that was begun under a cloud gives more than 1 later; that is no measure, so 1 is the most.
-    """
-
-    def __init__(self) -> None:
-        self._recent = Usual(_WINDOW_S, most=60)
-        self._trend: tuple[float, float, float] | None = None
-
-    def add(self, when: float, light: float) -> None:
-        self._recent.add(when, light)
-        self._trend = None
-
-    def at(self, when: float) -> float:
-        if self._trend is None:
-            self._trend = self._fitted()
-        middle, level, slope = self._trend
-        return min(1.0, level + slope * min(when - middle, _LONGEST_S))
-
-    def jitter(self) -> float:
-        return self._recent.jitter()
-
-    def _fitted(self) -> tuple[float, float, float]:
-        """Give a time, the light then, and its change in a second."""
-        points = self._recent.points()
-        old = [point for point in points if point[0] < points[-1][0] - _NOT_YET_S]
-        level = self._recent.value()
-        if len(old) < 8 or old[-1][0] - old[0][0] < _NOT_YET_S:
-            return 0.0, 1.0 if level is None else level, 0.0
-        middle, level = fmean(when for when, _ in old), fmean(light for _, light in old)
-        slope = sum((when - middle) * (light - level) for when, light in old) / sum(
-            (when - middle) ** 2 for when, _ in old
-        )
-        return middle, level, min(0.0, max(-_SLOW / 3600, slope))
 
 
 @dataclass(slots=True)
@@ -111,7 +67,7 @@ def losses(frames: Sequence[Signs]) -> list[Span]:
 class _Light:
     def __init__(self, frames: Sequence[Signs]) -> None:
         self._frames = frames
-        self._usual = _Usual()
+        self._usual = UsualLight()
         self._patches = Patches()
         self._known: list[int] = []
         """Frames whose light is known."""
@@ -133,9 +89,9 @@ class _Light:
                     found.append(self._span(loss, ended=True))
                     loss = None
                 self._field, self._since = frame.field, i
-                self._usual, self._pending = _Usual(), None
+                self._usual, self._pending = UsualLight(), None
             if loss is None and self._was_long_ago(frame) and self._part(frame) < _CLEAR_LOSS:
-                self._usual, self._since = _Usual(), i
+                self._usual, self._since = UsualLight(), i
                 self._usual.add(frame.when, 1.0 if frame.starlight is None else frame.starlight)
             darkened = self._patches.darkened(frame)
             if loss is None:
@@ -150,7 +106,7 @@ class _Light:
             found.append(self._span(loss, ended=True))
             self._since = found[-1].last + 1
             if self._frames[loss.good[0]].when - self._frames[loss.onset].when > _PAUSE_S:
-                self._usual = _Usual()
+                self._usual = UsualLight()
             for k in loss.good:
                 self._take_in(k, self._frames[k])
             loss = None
@@ -189,7 +145,7 @@ class _Light:
         noticed, self._pending = i if self._pending is None else self._pending, None
         loss = self._loss(i, noticed, darkened)
         hours = (frame.when - self._frames[loss.onset].when) / 3600
-        return None if not clear and darkened is None and lost < _SLOW * hours else loss
+        return None if not clear and darkened is None and lost < SLOW * hours else loss
 
     def _loss(self, i: int, noticed: int, darkened: Darkened | None) -> _Loss:
         frames = self._frames
@@ -272,7 +228,7 @@ class _Light:
             for a, b in pairwise(way)
             if frames[b].when - frames[a].when < _PAUSE_S or a == way[0]
         )
-        return ups < max(4.5 * error, total / 3) and downs < max(4.5 * error, total / 2.5)
+        return ups < max(4.5 * error, total / 3) and downs < max(4.5 * error, total / 2)
 
     def _fallen(self, loss: _Loss, darkest: int) -> int:
         """Give the frame by which most of the light had gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -78,7 +79,8 @@ class Seen:
     @property
     def exposure_s(self) -> float:
         """Seconds of exposure; 0 where unknown."""
-        return self.figures.exposure_s or 0.0
+        seconds = self.figures.exposure_s
+        return seconds if seconds is not None and 0 < seconds < math.inf else 0.0
 
 
 def _time(taken: str | None) -> tuple[float | None, bool]:

@@ -47,10 +47,8 @@ def find_peaks(mosaic: NDArray[Any], pattern: NDArray[np.uint8], ground: Ground,
         first, last = stripe * STRIPE, min((stripe + 1) * STRIPE, height)
         above, below = max(first - 2, 0), min(last + 2, height)
         rows = mosaic[2 * above : 2 * below]
-        if rows.dtype != np.uint16:
-            rows = rows.astype(np.float64)
-        peaks_of_stripe(rows, above, first, last, pattern, ground.level, ground.noise, ground.block, weight,
-                        THRESHOLD, found[stripe])  # fmt: skip
+        peaks_of_stripe(rows, above, first, last, pattern, ground.level, ground.noise, ground.block, weight, THRESHOLD,
+                        found[stripe])  # fmt: skip
 
     share(search, range(stripes), threads)
     peaks = found.reshape(-1, 3)

@@ -32,6 +32,9 @@ QUARTILE = 0.75
 """What part of the frames a star is usually fainter in than its reference."""
 PATIENCE = 25.0
 """Frames over which the reference is averaged, about."""
+STILL_THERE, BEYOND = 0.8, 0.1
+"""Part of the field's stars that a frame shows, under which new ones are added; and how far outside of the frame, in
+parts of it, a star may be that is kept."""
 SCATTER = 0.02
 """By how much single stars' fluxes differ for other reasons than noise."""
 EDGE = 12.0
@@ -120,20 +123,18 @@ class Field:
         return field.with_more(stars, placement)
 
     def with_more(self, stars: StarList, placement: Placement) -> Field:
-        """Add stars that the first frame does not show, as the pointing drifts."""
-        room = MOST - len(self.x)
-        new = np.setdiff1d(np.arange(min(len(stars), MOST_STARS)), placement.match.pairs[:, 1])[: max(room, 0)]
-        if len(new) == 0 or placement.matched > 0.7 * len(self.x):
+        """Add stars that the first frame does not show, as the pointing drifts, in the place of those that left."""
+        found, pairs = placement.match, placement.match.pairs
+        if placement.matched > STILL_THERE * len(self.x):
             return self
-        found = placement.match
-        there = (stars.places[new] - found.middle - found.move) @ found.turn + found.middle
-        rate = np.append(self.rate, stars.flux[new] / stars.light / placement.transparency).astype(np.float32)
+        there, size = found.of(self.places), np.array(self.shape[::-1])
+        near = ((there > -size * BEYOND) & (there < size * (1 + BEYOND))).all(1)
+        new = np.setdiff1d(np.arange(min(len(stars), MOST_STARS)), pairs[:, 1])[: max(MOST - int(near.sum()), 0)]
+        places = (stars.places[new] - found.middle - found.move) @ found.turn + found.middle
+        rate = np.append(self.rate[near], stars.flux[new] / stars.light / placement.transparency)
         order = np.argsort(-rate, kind="stable")
-        x, y = (
-            np.append(old, more).astype(np.float32)[order]
-            for old, more in ((self.x, there[:, 0]), (self.y, there[:, 1]))
-        )
-        return replace(self, x=x, y=y, rate=rate[order])
+        x, y = np.concatenate([self.places[near], places])[order].T.astype(np.float32)
+        return replace(self, x=x, y=y, rate=rate[order].astype(np.float32))
 
     def pack(self) -> bytes:
         """Write as bytes; several fields one after the other are read by `unpack_all`."""

@@ -25,8 +25,8 @@ OTHER_SIZE = 4.0
 """Stars whose size lies further from the others', standard deviations, are left out: what is no star, or not alone."""
 REACH, NEAREST, FARTHEST = 1.6, 4.0, 14.0
 """Radius in which samples are used: in star sizes, and at least and at most, pixels."""
-TRAILED, BALANCED = 0.045, 0.14
-"""Correction of b/a for trails, and the tail with which they need none."""
+TRAILED = 0.985
+"""What 1 - b/a is multiplied by, because of trails."""
 SMALLEST = 1.05
 """Pixels: no image of a star is smaller, since a pixel is a square of 1; clusters of hot pixels are."""
 
@@ -42,16 +42,13 @@ def size_of(form: Form) -> float:
 
 
 def roundness(form: Form) -> float:
-    """Return short axis by long axis (b/a), by second moments, of what was fitted.
+    """Return short axis by long axis (b/a) of what was fitted, as second moments have it.
 
-    The image of a trail is no ellipse: it has a flat top and sharp ends. The ellipse that fits its samples is longer
-    than its second moments are where the round image is a Gaussian (beyond 1 by 1.09), and shorter where it has wings
-    (by 0.91, beta = 3). Where the optics draws the image out, it is an ellipse. The correction is half of what a trail
-    would need.
+    The image of a trail is no ellipse: it has a flat top and sharp ends. Where the round image is a Gaussian, the fit's
+    1 - b/a is too large by up to a tenth; where it has wings, it is too small by as much. The mean is taken off.
     """
     long, short, _ = form.axes
-    ratio = short / long
-    return float(min(ratio + TRAILED * (1 - ratio) * (1 - form.tail / BALANCED), 1.0))
+    return float(1 - TRAILED * (1 - short / long))
 
 
 def seen_size(size: float, scale: int) -> float:

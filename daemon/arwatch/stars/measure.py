@@ -78,7 +78,7 @@ def measure(
     """
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
-    values = checked_mosaic(mosaic)
+    values = _of_few_types(checked_mosaic(mosaic))
     colors = color_pattern(colors, values.shape)
     pattern = np.where(colors == 3, 1, colors).astype(np.uint8)
     shape = (values.shape[0], values.shape[1])
@@ -105,6 +105,15 @@ def measure(
     )
     packed = b"".join(known.pack() for known in fields)
     return Measured(figures=figures, stars=stars.brightest(MOST_STARS), cells=cells, field=packed)
+
+
+def _of_few_types(mosaic: NDArray[Any]) -> NDArray[Any]:
+    """Return whole numbers as uint16 where they are in its range, and all else as float64: kernels know these two."""
+    if mosaic.dtype == np.uint16:
+        return mosaic
+    if mosaic.dtype.kind in "ui" and mosaic.min() >= 0 and mosaic.max() <= np.iinfo(np.uint16).max:
+        return mosaic.astype(np.uint16)
+    return mosaic.astype(np.float64)
 
 
 def _placed(stars: StarList, packed: bytes) -> tuple[list[Field], Placement | None]:
