@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["Background", "BandModel", "Measured", "Subtraction", "measure", "open", "subtract_background"]
+__all__ = ["Background", "BandModel", "Measured", "Subtraction", "measure", "nights", "open", "subtract_background"]
 
 if TYPE_CHECKING:
+    from arwatch.ledger.library import nights
     from arwatch.output.fits import open  # noqa: A004 -- read as arwatch.open
     from arwatch.settings import Background
     from arwatch.sky import BandModel, Subtraction, subtract_background
@@ -23,6 +24,7 @@ _HOMES = {
     "Measured": "arwatch.stars",
     "Subtraction": "arwatch.sky",
     "measure": "arwatch.stars",
+    "nights": "arwatch.ledger.library",
     "open": "arwatch.output.fits",
     "subtract_background": "arwatch.sky",
 }
