@@ -112,11 +112,8 @@ def _of_few_types(mosaic: NDArray[Any]) -> NDArray[Any]:
 
     They know rows that follow each other in memory, too: anything else would be compiled when it comes.
     """
-    whole = (
-        mosaic.dtype == np.uint16
-        or mosaic.dtype.kind in "ui"
-        and mosaic.min() >= 0
-        and mosaic.max() <= np.iinfo(np.uint16).max
+    whole = mosaic.dtype == np.uint16 or (
+        mosaic.dtype.kind in "ui" and mosaic.min() >= 0 and mosaic.max() <= np.iinfo(np.uint16).max
     )
     return np.require(mosaic, np.uint16 if whole else np.float64, ["C", "A"])
 
