@@ -1,9 +1,11 @@
-"""One cache of compiled kernels, and no settings, for the tests and their programs; and a place that systemd has."""
+"""One cache of compiled kernels, no settings, no history, for the tests and their programs; a place as systemd has."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -12,6 +14,9 @@ from arwatch.platform import paths
 
 def pytest_configure(config):
     os.environ["ARWATCH_CONFIG"] = os.devnull  # whatever settings this machine has
+    state = tempfile.mkdtemp(prefix="arwatch-state-")
+    os.environ["XDG_STATE_HOME"] = state  # not the user's own history
+    config.add_cleanup(lambda: shutil.rmtree(state, ignore_errors=True))
     os.environ["NUMBA_CACHE_DIR"] = str(paths.cache_folder())
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         # else every process compiles them for itself, all at once: more than a minute on two cores

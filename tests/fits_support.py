@@ -66,7 +66,12 @@ class Made:
     @property
     def figures(self) -> Figures:
         exposure = self.frame.exposure
-        return replace(figures_of(self.subtraction), exposure_s=exposure.exposure_s, iso=exposure.iso)
+        return replace(
+            figures_of(self.subtraction, self.frame.black_level),
+            exposure_s=exposure.exposure_s,
+            iso=exposure.iso,
+            black_level=self.frame.black_level,
+        )
 
 
 ORIGIN = fits.Origin(

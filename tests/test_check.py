@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from arwatch.commands.check import rim
 from arwatch.commands.check.folders import Folders
 from arwatch.commands.check.machine import _workers
 from arwatch.platform.machine import GIB
@@ -70,6 +72,26 @@ def test_folders_that_are_not_there(tmp_path: Path) -> None:
         f"{tmp_path}/out is not there: arwatch waits for it and never makes it: mount its disk, or mkdir it"
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_dark_edges_on_the_newest_frame(tmp_path: Path) -> None:
+    def told(**background: object) -> list[tuple[str, str]]:
+        sections = {"watch": watching(tmp_path), "background": {"box_size": 25} | background}
+        return [(found.state, found.how) for found in rim.findings(Settings.model_validate(sections))]
+
+    assert told() == [], "no frame"
+    flat = Scene(height=400, width=600, stars=0, gradient=(0, 0), vignetting=0)
+    list(camera(tmp_path, frames=1, scene=flat))
+    assert told() == [("ok", "DSC00001.ARW gets edges as bright as its middle")]
+    list(camera(tmp_path, frames=1, scene=replace(flat, vignetting=0.5)))
+    ((state, how),) = told()
+    assert state == "warn"
+    assert how.startswith("DSC00002.ARW gets edges ")
+    assert f'% darker than its middle: [background] model = "smooth" mends it; see `arwatch compare {tmp_path}' in how
+    assert told(model="smooth") == [], "it was chosen"
+    assert told(box_size=100) == [], "too few boxes to tell"
+    (tmp_path / "DSC00003.ARW").write_text("no frame")
+    assert told() == [], "others tell of it"
 
 
 @pytest.mark.parametrize(

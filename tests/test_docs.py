@@ -135,7 +135,7 @@ def test_a_terminal_shows_the_same_words_in_colour(topic):
 
 
 def test_links_between_pages_become_what_can_be_typed():
-    assert "arwatch help log lists them all" in " ".join(run("help", "night").output.split())
+    assert "arwatch help log lists them all" in " ".join(run("help", "service").output.split())
 
 
 @pytest.mark.parametrize("command", cli.main.commands)
@@ -145,12 +145,12 @@ def test_help_of_a_command_is_that_of_the_command(command):
 
 
 def test_help_has_an_example():
-    assert "Example: arwatch help night" in run("help", "--help").output
+    assert "Example: arwatch help service" in run("help", "--help").output
 
 
 @pytest.mark.parametrize(
     ("typed", "says"),
-    [("nigth", "`arwatch help night`"), ("procces", "`arwatch help process`"), ("zzz", "lists what there is")],
+    [("servcie", "`arwatch help service`"), ("procces", "`arwatch help process`"), ("zzz", "lists what there is")],
 )
 def test_help_suggests_what_was_meant(typed, says):
     done = run("help", typed)
@@ -176,7 +176,7 @@ def commands_of(path):
 
 def test_commands_are_found_in_pages():
     assert len(list(commands_of(REPOSITORY / "README.md"))) > 10
-    assert ["retry", "--all"] in list(commands_of(DOCS / "night.md"))
+    assert ["retry", "--all"] in list(commands_of(DOCS / "service.md"))
 
 
 @each_page
@@ -217,7 +217,7 @@ def test_every_event_is_documented():
 
 
 def test_advice_is_given_for_events_that_exist():
-    named = [name for cell, _ in rows("night", "What to do when the log says") for name in cell.split("`, `")]
+    named = [name for cell, _ in rows("service", "What to do when the log says") for name in cell.split("`, `")]
     events = [name for name in named if re.fullmatch(r"\w+\.\w+", name)]
     assert set(events) <= set(EVENTS)
     needs_a_look = {name for name, event in EVENTS.items() if event.level in {"warning", "error"}}

@@ -63,6 +63,21 @@ def test_they_come_back_as_they_were_kept(figures):
     assert Figures.of(figures.known()).known() == figures.known()
 
 
+@pytest.mark.parametrize(
+    ("figures", "dark"),
+    [
+        (Figures(), False),
+        (Figures(sky_rim=-0.51, sky_rim_noise=0.5), True),
+        (Figures(sky_rim=-0.5, sky_rim_noise=0.5), False),
+        (Figures(sky_rim=5.0, sky_rim_noise=0.5), False),
+        (Figures(sky_rim=-5.0, sky_rim_noise=0.5, sky_model="mesh"), False),
+        (Figures(sky_rim=-5.0), False),
+    ],
+)
+def test_a_rim_is_dark_if_it_is_below_the_noise(figures, dark):
+    assert figures.has_dark_rim == dark
+
+
 def test_every_figure_says_what_it_is():
     for name, meaning in MEANINGS.items():
         assert meaning.text, name

@@ -218,7 +218,7 @@ def test_a_damaged_ledger(folder, writer, history):
 
 def test_a_ledger_of_a_later_version(folder, history):
     with contextlib.closing(sqlite3.connect(folder / "ledger.sqlite")) as db:
-        db.executescript("CREATE TABLE lives (path BLOB); PRAGMA user_version = 3")
+        db.executescript("CREATE TABLE lives (path BLOB); PRAGMA user_version = 4")
     with pytest.raises(LedgerError, match="update arwatch"):
         history.failed()
 

@@ -2,11 +2,11 @@ import subprocess
 import sys
 
 import arwatch
-from arwatch import settings, sky
+from arwatch import settings, sky, stars
 from arwatch.output import fits
 from arwatch.simulate import Scene, camera
 
-HEAVY = ["astropy", "numba", "numpy", "photutils", "rawpy", "scipy", "tifffile"]
+HEAVY = ["PIL", "astropy", "numba", "numpy", "photutils", "rawpy", "scipy", "tifffile"]
 
 
 def test_the_long_lived_process_stays_light():
@@ -16,7 +16,15 @@ def test_the_long_lived_process_stays_light():
 
 
 def test_public_names_are_found_where_they_are_promised():
-    homes = {"Background": settings, "BandModel": sky, "Subtraction": sky, "open": fits, "subtract_background": sky}
+    homes = {
+        "Background": settings,
+        "BandModel": sky,
+        "Measured": stars,
+        "Subtraction": sky,
+        "measure": stars,
+        "open": fits,
+        "subtract_background": sky,
+    }
     assert set(arwatch.__all__) == set(homes)
     for name, home in homes.items():
         assert getattr(arwatch, name) is getattr(home, name)

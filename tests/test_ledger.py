@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from arwatch import __version__
 from arwatch.errors import FailureCode
+from arwatch.ledger import database
 from arwatch.ledger.columns import HISTORY
 from arwatch.ledger.faults import DamagedLedgerError, LedgerError, is_passing
 from arwatch.ledger.records import read_record
@@ -490,7 +491,8 @@ def test_a_wait_that_is_no_time_is_damage(ledger):
         "DROP TABLE attempts",
         "PRAGMA user_version = 1",
         "PRAGMA user_version = 0",
-        "PRAGMA user_version = 3",
+        "PRAGMA user_version = 2; DROP TABLE fields; CREATE TABLE fields (other)",
+        "PRAGMA user_version = 4",
         "PRAGMA user_version = 16777218",
         "PRAGMA writable_schema = 1; UPDATE sqlite_master SET name = CAST(x'ff' AS TEXT) WHERE name = 'history_paths'",
         "PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = 'CREATE TABLE qu' WHERE name = 'queue'",
@@ -556,7 +558,7 @@ def test_a_mistake_in_arwatch_is_neither(ledger, statement, values, kind):
 
 def test_a_ledger_of_a_later_version_is_left_alone(tmp_path):
     with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as db:
-        db.executescript("CREATE TABLE lives (path BLOB); PRAGMA user_version = 3")
+        db.executescript("CREATE TABLE lives (path BLOB); PRAGMA user_version = 4")
     with pytest.raises(LedgerError, match="update arwatch") as error:
         Ledger(tmp_path, [ROOT])
     assert not isinstance(error.value, DamagedLedgerError)
@@ -571,3 +573,29 @@ def test_a_file_that_only_claims_to_be_unwritable_is_damaged(tmp_path, ledger):
         file.write(bytes([9, 2]))
     with pytest.raises(DamagedLedgerError):
         Ledger(tmp_path, [ROOT]).reclaim()
+
+
+def test_a_version_that_is_damaged_alone_costs_nothing(tmp_path, ledger):
+    settled(ledger)
+    ledger.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as db:
+        db.execute("PRAGMA user_version = 2")
+    with contextlib.closing(Ledger(tmp_path, [ROOT])) as again:
+        assert again.waiting() == 1
+
+
+def test_a_damaged_path_is_noticed_where_its_index_is_sound(tmp_path, ledger, monkeypatch):
+    """In a ledger that is too large to be looked through at a start."""
+    settled(ledger)
+    ledger.started(FRAME, OUTPUT, "recipe")
+    ledger.failed(FRAME, Look(10, 5), FailureCode.DAMAGED, "rows repeat")
+    ledger.close()
+    file = tmp_path / "ledger.sqlite"
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        ((page,),) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'history'")
+    data = bytearray(file.read_bytes())
+    data[data.index(bytes(FRAME), 4096 * (page - 1)) + 1] ^= 1
+    file.write_bytes(data)
+    monkeypatch.setattr(database, "_SMALL", 0)
+    with contextlib.closing(Ledger(tmp_path, [ROOT])) as damaged, pytest.raises(DamagedLedgerError):
+        damaged.get(FRAME)

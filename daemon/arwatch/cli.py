@@ -153,10 +153,11 @@ def process(paths: Sequence[Path], config: Path | None, output: Path | None, pro
     _load_ahead()
     from arwatch.commands import beside
     from arwatch.commands import process as process_frames
+    from arwatch.commands.remember import Memory
     from arwatch.model.job import Replace
 
-    settings, _ = in_force(config)
-    in_file = settings
+    in_file, file = in_force(config)
+    settings = in_file
     if how["recursive"]:
         settings = settings.model_copy(update={"watch": settings.watch.model_copy(update={"recursive": True})})
     given = ({"folder": str(output.absolute())} if output else {}) | ({"profile": profile} if profile else {})
@@ -166,7 +167,7 @@ def process(paths: Sequence[Path], config: Path | None, output: Path | None, pro
     if output is None:
         beside.refuse_missing_folder(settings)
     replace = Replace(current=how["force"], outdated=not how["keep"], foreign=how["overwrite"])
-    failed = process_frames.process(found, settings, replace)
+    failed = process_frames.process(found, settings, replace, Memory(found, in_file, file))
     process_frames.tell_left_out(paths, settings)
     sys.exit(1 if failed else 0)
 
@@ -176,18 +177,24 @@ def process(paths: Sequence[Path], config: Path | None, output: Path | None, pro
 @click.option("--frames", default=10, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--interval", default=5.0, show_default=True, type=click.FloatRange(0), help="Seconds between frames.")
 @click.option("--size", default="4024x6024", show_default=True, type=SIZE, help="Height x width, pixels.")
+@click.option("--scene", default="plain", show_default=True, type=click.Choice(["plain", "andromeda"]), help="What of.")
 @click.option("--slow", is_flag=True, help="Write in chunks over seconds, as a download does.")
 @click.option("--truth", is_flag=True, help="Save each frame's true sky and stars beside it (.npz).")
-def simulate(folder: Path, frames: int, interval: float, size: tuple[int, int], *, slow: bool, truth: bool) -> None:
+def simulate(
+    folder: Path, frames: int, interval: float, size: tuple[int, int], scene: str, *, slow: bool, truth: bool
+) -> None:
     """Be a camera: write realistic frames into FOLDER, one after the other.
+
+    The scene "plain" is a gradient with some stars. "andromeda" is M31 before a
+    135-mm lens at full aperture, at the edge of a town, with all its stars.
 
     \b
     Example: arwatch simulate ~/captures --frames 20 --interval 10 --slow
     """
     from arwatch import simulate as camera
 
-    scene = camera.tonight(*size)
-    for path in camera.camera(folder, frames=frames, interval_s=interval, scene=scene, slow=slow, truth=truth):
+    seen = camera.SCENES[scene](*size)
+    for path in camera.camera(folder, frames=frames, interval_s=interval, scene=seen, slow=slow, truth=truth):
         click.echo(printable(str(path)))
 
 
@@ -197,6 +204,10 @@ def simulate(folder: Path, frames: int, interval: float, size: tuple[int, int], 
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Where; a temporary one otherwise.")
 def demo(frames: int, size: tuple[int, int], folder: Path | None) -> None:
     """Show the main job without a camera: simulated frames, the real daemon.
+
+    The frames show M31 before a lens that darkens its corners, at the edge of a
+    town. A picture shows one of them before and after, by both models of the
+    sky.
 
     All is made in a new folder, which may be deleted afterwards; where FOLDER
     holds something already, that is a folder in it.

@@ -23,8 +23,8 @@ from arwatch.ledger.store import Ledger
 from arwatch.simulate import Scene, camera, render, write_arw
 from end_to_end.programs import ARWATCH, PATIENCE_S, arwatch, daemon
 
-COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "restore", "retry", "failed", "logs"]
-COMMANDS += ["config", "status", "version", "install-completion", "help"]
+COMMANDS = ["run", "process", "simulate", "demo", "check", "verify", "compare", "restore", "retry", "failed", "logs"]
+COMMANDS += ["measure", "night", "select", "config", "status", "version", "install-completion", "help"]
 SMALL = Scene(height=300, width=400, stars=20)
 
 
@@ -441,7 +441,7 @@ def test_demo_shows_the_main_job(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "2 written, 0 skipped, 0 failed" in done.stdout
     assert "frame.written" in done.stderr
-    assert (tmp_path / "demo" / "before_after.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "demo" / "before_mesh_smooth.jpg").read_bytes().startswith(b"\xff\xd8\xff")
     assert len(list((tmp_path / "demo").rglob("*.bkg_subtracted.fits"))) == 2
 
 

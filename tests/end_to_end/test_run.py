@@ -225,7 +225,7 @@ def change_ledger(state, statements):
     ("change", "says"),
     [
         ("CREATE TRIGGER t BEFORE INSERT ON queue BEGIN SELECT RAISE(ABORT, 'a mistake'); END", "a mistake"),
-        ("DROP VIEW states; DROP TABLE queue; PRAGMA user_version = 3", "update arwatch"),
+        ("DROP VIEW states; DROP TABLE queue; PRAGMA user_version = 4", "update arwatch"),
     ],
 )
 def test_a_mistake_in_arwatch_or_a_later_ledger_ends_the_service_and_leaves_the_ledger(tmp_path, change, says):

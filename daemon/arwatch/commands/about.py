@@ -34,20 +34,23 @@ def config(config: Path | None, *, show: bool) -> None:
         click.echo(settings.default(), nl=False)
 
 
-@click.command(short_help="Say whether a daemon watches the folders.")
+@click.command(short_help="Say whether a daemon watches, and how it goes.")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One object, for programs.")
 @CONFIG
-def status(folders: tuple[Path, ...], config: Path | None) -> None:
-    """Say whether a daemon watches FOLDERS (else those of the settings).
+def status(folders: tuple[Path, ...], config: Path | None, *, as_json: bool) -> None:
+    """Say whether a daemon watches FOLDERS, and how the night goes.
 
-    Exit code 0: all are watched; 3: one is not.
+    Without FOLDERS, those of the settings. Exit code 0: all is well; 1: somebody
+    should look; 3: a folder is not watched.
 
     \b
-    Example: arwatch status
+    Example: arwatch status --json
+    The system's service: sudo arwatch status
     """
     from arwatch.commands import status as how
 
-    sys.exit(how.status(folders, *in_force(config)))
+    sys.exit(how.status(folders, *in_force(config), as_json=as_json))
 
 
 @click.command(short_help="Print the version.")
@@ -94,7 +97,7 @@ def help_(ctx: click.Context, topic: str | None) -> None:
     """Read the manual: a page, or a command's --help; without TOPIC, the list.
 
     \b
-    Example: arwatch help night
+    Example: arwatch help service
     """
     from arwatch.commands import manual
 

@@ -20,14 +20,17 @@ from arwatch.errors import ArwatchError, FailureCode
 from arwatch.ledger.faults import NoLedgerError
 from arwatch.ledger.history import History
 from arwatch.ledger.records import Record
-from arwatch.model.outcome import Failed, Outcome, Written
+from arwatch.model.outcome import End, Failed, Written
 from arwatch.platform.processes import deaf_to_interrupts
+from arwatch.settings import Background
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATIENCE_S = 300.0
 """The kernels may have to be compiled first."""
+PANEL = 480
+"""Columns of each of the three parts of the picture."""
 
 
 def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
@@ -38,8 +41,9 @@ def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
     home = _new_folder(folder.absolute()) if folder else Path(tempfile.mkdtemp(prefix="arwatch-demo-"))
     captures, state, settings = home / "captures", home / "state", home / "arwatch.toml"
     captures.mkdir()
-    # a frame of this size has few boxes of 100 pixels: smaller ones follow its sky
-    method = "[watch]\nsettle_s = 1.0\n[background]\nbox_size = 32\n[log]\nformat = 'console'\n"
+    # a small frame has few boxes of 100 pixels: smaller ones see its sky as those see that of a frame of 24 megapixels
+    background = Background(box_size=max(16, min(100, size[1] // 47)))
+    method = f"[watch]\nsettle_s = 1.0\n[background]\nbox_size = {background.box_size}\n[log]\nformat = 'console'\n"
     settings.write_text(f"{method}[state]\nfolder = {_quoted(state)}\n", encoding="utf-8")
     console = Console(highlight=False)
     many = "a frame" if frames == 1 else f"{frames} frames"
@@ -53,7 +57,7 @@ def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
     try:
         with History(state) as history:
             _wait_for_ledger(history, daemon)
-            scene = simulate.tonight(*size)
+            scene = simulate.andromeda(*size)
             camera = simulate.camera(captures, frames=frames, interval_s=1.0, scene=scene, slow=True)
             _wait(history, len(list(camera)), daemon)
     finally:  # also where Ctrl-C came before
@@ -64,10 +68,11 @@ def demo(folder: Path | None, frames: int, size: tuple[int, int]) -> int:
         console.print()
         console.print(outcome_table(rows, time.monotonic() - began, left=frames - len(rows), paced=True))
         console.print(f"\nall of it may be deleted: {home}", markup=False, soft_wrap=True)
-    picture = home / "before_after.png"
-    _picture(ends, picture)
     console.print(f"frames and FITS files     {captures}", markup=False, soft_wrap=True)
-    console.print(f"before and after          {picture}", markup=False, soft_wrap=True)
+    picture = home / "before_mesh_smooth.jpg"
+    if _picture(ends, background, picture):
+        console.print(f"the sky by both models    {picture}", markup=False, soft_wrap=True)
+        console.print("\n`arwatch compare FRAME` shows them on frames of your own.")
     return sum(isinstance(row.outcome, Failed) for row in rows)
 
 
@@ -121,22 +126,27 @@ def _ticks(daemon: subprocess.Popen[bytes]) -> Iterator[None]:
         time.sleep(0.1)
 
 
-def _outcome(end: Record) -> Outcome:
+def _outcome(end: Record) -> End:
     """Give what the ledger tells of an ended frame."""
     if end.code is not None or end.output is None:
         return Failed(code=FailureCode(end.code or FailureCode.INTERNAL), reason=end.reason or "")
     return Written(output=end.output, size=end.output_size or 0, figures=end.figures)
 
 
-def _picture(ends: list[Record], path: Path) -> None:
-    from arwatch.commands import pictures  # noqa: PLC0415
-    from arwatch.output import fits  # noqa: PLC0415 -- heavy, and only for the last step
+def _picture(ends: list[Record], background: Background, path: Path) -> bool:
+    """Show a frame before and after, by both models of the sky; gives whether there was one."""
+    from arwatch import formats  # noqa: PLC0415
+    from arwatch.commands import models, pictures  # noqa: PLC0415 -- heavy, and only for the last step
 
-    done = next((end for end in ends if end.state == "written" and end.output), None)
-    if done is None or done.output is None:
-        return
-    result = fits.open(done.output)
-    pictures.write_png(path, pictures.side_by_side(result.raw(), result.mosaic, result.colors))
+    done = next((end for end in ends if end.state == "written"), None)
+    if done is None:
+        return False
+    try:
+        seen = models.seen(formats.read(done.path), background, PANEL)
+    except ValueError:  # too few boxes
+        return False
+    pictures.save(path, [models.triple(seen)])
+    return True
 
 
 def _quoted(path: Path) -> str:

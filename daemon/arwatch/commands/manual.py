@@ -13,7 +13,7 @@ from rich.markdown import Markdown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-TOPICS = ("night", "log", "outputs", "siril", "method", "promises", "speed", "architecture")
+TOPICS = ("service", "conditions", "log", "outputs", "siril", "method", "promises", "speed", "architecture")
 """The pages, in the order in which a newcomer needs them; each is a file of `arwatch/docs`."""
 WIDTH = 80
 """Columns that a page takes at most."""
@@ -27,6 +27,7 @@ def summary(topic: str) -> str:
 def page(topic: str) -> str:
     """Return a page in Markdown; its links name what can be typed here instead of files of the repository."""
     text = files("arwatch").joinpath("docs", f"{topic}.md").read_text("utf-8")
+    text = re.sub(r"^!\[([^\]]+)\]\([^)]+\)$", r"(Picture: \1. It is in the repository.)", text, flags=re.MULTILINE)
     text = re.sub(r"\[[^\]]+\]\((\w+)\.md(?:#[\w-]*)?\)", r"`arwatch help \1`", text)
     return re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]+\)", r"\1", text)
 

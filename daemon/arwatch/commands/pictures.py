@@ -1,64 +1,96 @@
-"""Pictures for people: a mosaic as a small colour PNG, stretched so that faint sky shows."""
+"""Pictures for people: mosaics beside each other, small, in colour, stretched so that faint sky shows."""
 
 from __future__ import annotations
 
-import struct
-import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-WIDEST = 760
-"""Pixels a picture is at most wide."""
+GAP, TITLE = 8, 26
+"""Pixels between panels, and of the line above each."""
+QUALITY = 90
+"""Of JPEG: stars stay without rings."""
+STEEP = 8.0
+"""Of the stretch asinh(STEEP x): the lowest tenth of the span takes three tenths of the grey levels."""
 
 
-def side_by_side(
-    before: NDArray[np.generic], after: NDArray[np.generic], colors: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """Give (rows, columns, 3): two mosaics of the same frame, left and right, each from its own black to white.
+class Panel(NamedTuple):
+    """One picture of several."""
 
-    Both are stretched by the same span of ADU, so that what looks flat is flat.
+    title: str
+    light: NDArray[np.float64]
+    """(rows, columns, 3), in parts of each band's sky, so that a sky of any colour is grey."""
+    black: float
+    span: float
+    """What is drawn black, and how much brighter white is."""
+    linear: bool = False
+    """Whether grey levels are even; else faint light gets most of them."""
+
+
+def binned(mosaic: NDArray[np.generic], colors: NDArray[np.uint8], width: int) -> NDArray[np.float64]:
+    """Return the mean of each band, (rows, columns, 3), over blocks of whole periods: `width` columns at most.
+
+    Parameters
+    ----------
+    mosaic
+        (ny, nx).
+    colors
+        (py, px): one period of LibRaw's colour indices from the first pixel on.
+    width
+        Columns of the picture.
     """
-    left, right = (_binned(mosaic, colors) for mosaic in (before, after))
-    noise = float(np.percentile(right, 84) - np.percentile(right, 16)) / 2
-    span = max(40 * noise, float(np.percentile(left, 99) - np.percentile(left, 1)))
-    gap = np.full((left.shape[0], 8, 3), 255, np.uint8)
-    return np.hstack([_stretched(left, span), gap, _stretched(right, span)])
-
-
-def write_png(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Write (rows, columns, 3) bytes as PNG (ISO/IEC 15948: one IDAT, no filtering)."""
-    rows, columns, _ = picture.shape
-    lines = np.zeros((rows, 1 + 3 * columns), np.uint8)
-    lines[:, 1:] = picture.reshape(rows, -1)
-    chunks = (
-        (b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(lines.tobytes(), 9)),
-        (b"IEND", b""),
-    )
-    with path.open("wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n")
-        for kind, data in chunks:
-            file.write(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)))
-
-
-def _binned(mosaic: NDArray[np.generic], colors: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Mean of each band over blocks of whole periods: half a picture wide at most."""
     py, px = colors.shape
-    step = max(1, -(-mosaic.shape[1] // px // (WIDEST // 2)))
+    step = max(1, -(-(mosaic.shape[1] // px) // width))
     rows, columns = mosaic.shape[0] // (py * step), mosaic.shape[1] // (px * step)
-    blocks = mosaic[: rows * py * step, : columns * px * step].astype(np.float64)
-    blocks = blocks.reshape(rows, step, py, columns, step, px).mean(axis=(1, 4))
-    bands = [colors == 0, (colors == 1) | (colors == 3), colors == 2]
-    return np.stack([blocks.transpose(0, 2, 1, 3)[:, :, band].mean(axis=2) for band in bands], axis=-1)
+    total = np.zeros((rows, columns, 3))
+    bands = [0 if color == 0 else 2 if color == 2 else 1 for color in colors.ravel().tolist()]
+    for band, (y, x) in zip(bands, np.ndindex(py, px), strict=True):
+        plane = mosaic[y : rows * step * py : py, x : columns * step * px : px]
+        sums = plane.reshape(rows, step, columns, step).sum((1, 3), dtype=np.float64)
+        total[:, :, band] += sums / (step**2 * bands.count(band))
+    return total
 
 
-def _stretched(picture: NDArray[np.float64], span: float) -> NDArray[np.uint8]:
-    low = np.percentile(picture, 0.5, axis=(0, 1)) - 0.05 * span
-    scaled = np.clip((picture - low) / span, 0.0, 1.0)
-    return np.asarray(255 * np.arcsinh(6 * scaled) / np.arcsinh(6), np.uint8)
+def shared_stretch(*lights: NDArray[np.float64]) -> tuple[float, float]:
+    """Return black and span in which the darkest parts of all the pictures show, and so do faint objects."""
+    middle = float(np.median([np.median(light) for light in lights]))
+    noise = max(float(np.percentile(light, 50) - np.percentile(light, 16)) for light in lights)
+    darkest = min(float(np.percentile(light.mean(-1), 1)) for light in lights)
+    dark = max(middle - darkest, 2 * noise, 1e-3)
+    return middle - 1.4 * dark, 14 * dark
+
+
+def save(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
+    """Write rows of panels of one size as a picture; the name's ending says of which kind (.png, .jpg).
+
+    Raises
+    ------
+    FileExistsError
+        There is a file of this name: nothing is replaced.
+    """
+    height, width, _ = rows[0][0].light.shape
+    size = (len(rows[0]) * (width + GAP) - GAP, len(rows) * (height + TITLE + GAP) - GAP)
+    sheet = Image.new("RGB", size, "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
+    for y, row in enumerate(rows):
+        for x, panel in enumerate(row):
+            corner = (x * (width + GAP), y * (height + TITLE + GAP))
+            draw.text((corner[0] + 2, corner[1] + 4), panel.title, "black", font)
+            sheet.paste(Image.fromarray(_drawn(panel)), (corner[0], corner[1] + TITLE))
+    with path.open("xb") as file:
+        # as many samples of colour as of light: stars are points
+        sheet.save(file, "PNG" if path.suffix.lower() == ".png" else "JPEG", quality=QUALITY, subsampling=0)
+
+
+def _drawn(panel: Panel) -> NDArray[np.uint8]:
+    scaled = np.clip((panel.light - panel.black) / panel.span, 0.0, 1.0)
+    if not panel.linear:
+        scaled = np.arcsinh(STEEP * scaled) / np.arcsinh(STEEP)
+    return np.asarray(np.rint(255 * scaled), np.uint8)

@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.progress import Task
 
-    from arwatch.model.outcome import Outcome
+    from arwatch.commands.remember import Memory
+    from arwatch.model.outcome import End
     from arwatch.settings import Settings
 
 
@@ -107,8 +108,8 @@ def tell_left_out(given: Iterable[Path], settings: Settings) -> None:
             say(f"left out: {below} of {path}; --recursive takes them, too")
 
 
-def process(found: list[Found], settings: Settings, replace: Replace) -> int:
-    """Process frames with all workers; gives the number of frames that failed."""
+def process(found: list[Found], settings: Settings, replace: Replace, memory: Memory) -> int:
+    """Process frames with all workers, and remember them; gives the number of frames that failed."""
     console = Console(stderr=True)
     done, folders = Tally(found), NewFolders(found, settings)
     progress = Progress(
@@ -133,11 +134,18 @@ def process(found: list[Found], settings: Settings, replace: Replace) -> int:
                 elif (end := _end(happening)) is not None:
                     path, outcome = end
                     done.ended(path, outcome)
+                    if isinstance(happening, Ended):
+                        memory.ended(happening)
                     if isinstance(outcome, Written):
                         folders.hand_over(outcome.output)
                     progress.update(task, advance=1, description="subtracting")
     finally:  # also where Ctrl-C came before
         Console().print(done.table())
+        memory.keep()
+        if dark := done.dark_rims():
+            far, count = max(dark), f"{len(dark)} of {len(found)} frames have" if len(found) > 1 else "the frame has"
+            what = f"{count} edges up to {far:.1f} % darker than the middle after the subtraction"
+            say(f'{what}: model = "smooth" in [background] mends it; `arwatch compare` shows both models on a frame')
     return done.failed()
 
 
@@ -148,19 +156,24 @@ class Tally:
     found: list[Found]
     _began: float = field(default_factory=time.monotonic)
     _ready: float | None = None
-    _ends: dict[Path, Outcome] = field(default_factory=dict)
+    _ends: dict[Path, End] = field(default_factory=dict)
 
     def ready(self) -> None:
         """Take note that a worker can work: what was before is the program's start."""
         self._ready = self._ready or time.monotonic()
 
-    def ended(self, path: Path, outcome: Outcome) -> None:
+    def ended(self, path: Path, outcome: End) -> None:
         """Take note of a frame's end."""
         self._ends[path] = outcome
 
     def failed(self) -> int:
         """How many frames failed."""
         return sum(isinstance(outcome, Failed) for outcome in self._ends.values())
+
+    def dark_rims(self) -> list[float]:
+        """How many per cent of the sky the edges are too dark, on the frames that the default model leaves so."""
+        figures = [end.figures for end in self._ends.values() if isinstance(end, Written)]
+        return [-(frame.sky_rim or 0.0) for frame in figures if frame.has_dark_rim]
 
     def table(self) -> Group:
         """Give the closing table: the frames in their order, then the sums."""
@@ -180,7 +193,15 @@ def happenings(found: list[Found], settings: Settings, replace: Replace) -> Iter
     pool = LocalPool.from_settings(settings.workers, paths.cache_folder())
     policy = Policy.of_a_command(settings.workers)
     scheduler = Scheduler(
-        settings, roots, queue, pool, policy=policy, free=free_room, clear_away=_clear_away, replace=replace
+        settings,
+        roots,
+        queue,
+        pool,
+        policy=policy,
+        free=free_room,
+        clear_away=_clear_away,
+        replace=replace,
+        first_alone=settings.measure.enabled,
     )
     try:
         while scheduler.in_work or scheduler.waiting():
@@ -197,7 +218,7 @@ def _clear_away(folder: Path, root: Path) -> None:
     remove_stale(folder, within=root)
 
 
-def _end(happening: Happening) -> tuple[Path, Outcome] | None:
+def _end(happening: Happening) -> tuple[Path, End] | None:
     """Give a frame that has ended, and how; nobody waits here for a file that still changes."""
     if isinstance(happening, Returned):
         reason = f"{happening.outcome.reason}; try again when it is complete"

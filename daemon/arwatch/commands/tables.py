@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from arwatch.model.outcome import Failed, Outcome, Skipped, Written
+from arwatch.model.outcome import End, Failed, Skipped, Written
 from arwatch.telling.text import printable
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Row(NamedTuple):
     """A frame's name and its end."""
 
     frame: str
-    outcome: Outcome
+    outcome: End
 
 
 def outcome_table(
@@ -65,7 +65,7 @@ def outcome_table(
     return Group(*((table, Text()) if table.row_count else ()), *lines)
 
 
-def _cells(outcome: Outcome) -> list[Text]:
+def _cells(outcome: End) -> list[Text]:
     if isinstance(outcome, Written):
         figures = outcome.figures
         levels = [f"{level:.1f}" for level in (figures.red_level, figures.green_level, figures.blue_level)]

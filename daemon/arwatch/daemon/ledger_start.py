@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
+from arwatch.daemon.tonight import last_noon
 from arwatch.errors import ArwatchError
 from arwatch.ledger.faults import DamagedLedgerError
 from arwatch.ledger.history import History
+from arwatch.ledger.nights import Nights
+from arwatch.ledger.seen import frames_since
 from arwatch.ledger.store import Ledger, set_aside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from arwatch.night.seen import Seen
     from arwatch.telling.log import Log
 
 
@@ -51,3 +56,17 @@ def counts_since(ledger: Ledger, since: float) -> Mapping[str, int]:
     with suppress(ArwatchError, sqlite3.Error), History(ledger.path.parent) as history:
         return {str(state): count for state, count in history.counts(since).items()}
     return {}
+
+
+def dark_rim_since(ledger: Ledger, since: float) -> bool:
+    """Whether the default model left dark edges since then, so that it was told; asked as `counts_since` is."""
+    with suppress(ArwatchError, sqlite3.Error), History(ledger.path.parent) as history:
+        return any(record.figures.has_dark_rim for record in history.frames(since, states=("written",)))
+    return False
+
+
+def frames_tonight(ledger: Ledger) -> list[Seen]:
+    """Give the frames since the last noon; a ledger that cannot be asked keeps nothing from starting."""
+    with suppress(ArwatchError, sqlite3.Error), Nights(ledger.path.parent) as history:
+        return frames_since(history, last_noon(time.time()))
+    return []

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
-from arwatch.daemon.tonight import Tonight
+from arwatch.daemon.conditions import Conditions
+from arwatch.daemon.ledger_start import counts_since, dark_rim_since, frames_tonight
+from arwatch.daemon.tonight import OnceANight, Tonight
 from arwatch.model.figures import line
 from arwatch.model.outcome import Failed, Skipped, Written
 from arwatch.platform.fs import NO_MORE_FILES
@@ -15,6 +18,8 @@ from arwatch.work.pool import Lost
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from arwatch.ledger.store import Ledger
+    from arwatch.model.figures import Figures
     from arwatch.telling.log import Log
 
 
@@ -25,11 +30,21 @@ class Report:
         self.log = log
         self.tonight = Tonight(lambda _since: {})
         """Across restarts, as soon as the ledger is open."""
+        self.conditions = Conditions()
+        """Of tonight, across restarts, as soon as the ledger is open."""
+        self.dark_rim = OnceANight(lambda _since: False)
+        """The same for the warning that the default model leaves dark edges."""
         self.retrying: set[Path] = set()
         """Frames of which an attempt failed, and that will get another."""
         self.counts = {"written": 0, "skipped": 0, "failed": 0, "retried": 0}
         self.last: tuple[str, float, str] | None = None
         """The last frame written, when (monotonic seconds), its sky."""
+
+    def remember(self, ledger: Ledger) -> None:
+        """Take over what a ledger knows of tonight."""
+        self.tonight = Tonight(partial(counts_since, ledger))
+        self.conditions = Conditions(frames_tonight(ledger))
+        self.dark_rim = OnceANight(partial(dark_rim_since, ledger))
 
     def frame(self, event: str, path: Path, **facts: object) -> None:
         """Tell an event of a frame, such as `frame.failed`, and count it."""
@@ -71,6 +86,11 @@ class Report:
             facts = {"free_files": low.free.files, "wanted_files": low.wanted.files}
         self.log("disk.low", folder=str(low.folder), **facts, reason=reason)
 
+    def _tell_dark_rim(self, path: Path, figures: Figures) -> None:
+        far = f"the edges are {-(figures.sky_rim or 0.0):.1f} % darker than the middle after the subtraction"
+        cure = 'model = "smooth" in [background] mends it, `arwatch compare` shows both models on a frame'
+        self.log("sky.rim", frame=path.name, path=str(path), reason=f"{far}: {cure}")
+
     def _ended(self, end: Ended, settle_s: float, waiting: int) -> None:
         path, outcome = end.job.source.path, end.outcome
         if isinstance(outcome, Written):
@@ -82,8 +102,12 @@ class Report:
             reasons = [f"{outcome.left_alone}: this is {outcome.output.name}"] if outcome.left_alone else []
             if figures.sky_model == "mesh":
                 reasons.append(f"the mesh took the place of the smooth sky: {figures.sky_doubt}")
+            reasons += [outcome.not_measured] if outcome.not_measured else []
             facts = figures.known() | ({"reason": "; ".join(reasons)} if reasons else {})
             self.frame("frame.written", path, output=output, **facts, since_complete_s=since, waiting=waiting)
+            self.conditions.add(end.job, outcome, time.time(), self.log)
+            if figures.has_dark_rim and self.dark_rim.is_first():
+                self._tell_dark_rim(path, figures)
         elif isinstance(outcome, Skipped):
             self.frame("frame.skipped", path, output=str(outcome.output), reason=outcome.reason)
         elif isinstance(outcome, Failed):

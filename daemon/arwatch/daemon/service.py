@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import time
 from contextlib import ExitStack, suppress
-from functools import partial
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,9 @@ from arwatch.daemon.arrivals import Arrivals
 from arwatch.daemon.first_scan import ALL, Backlog
 from arwatch.daemon.folders import Folders
 from arwatch.daemon.heartbeat import SPARE_S, TELL_S, Heartbeat, status
-from arwatch.daemon.ledger_start import begin_anew, counts_since, open_ledger
+from arwatch.daemon.ledger_start import begin_anew, open_ledger
 from arwatch.daemon.report import Report
 from arwatch.daemon.retention import Retention
-from arwatch.daemon.tonight import Tonight
 from arwatch.errors import ArwatchError, SettingsError
 from arwatch.ledger.faults import DamagedLedgerError, is_passing
 from arwatch.model.outcome import Skipped, Written
@@ -183,7 +181,7 @@ class Service:
         self._folders.begin()
         roots = self._folders.paths
         ledger = open_ledger(paths.state_folder(self._settings.state), roots, self._report.log)
-        self._report.tonight = Tonight(partial(counts_since, ledger))
+        self._report.remember(ledger)
         for entry in list(ledger.entries("settled")) if self._backlog != ALL else ():
             if self._backlog.leaves(entry.mtime_ns):
                 ledger.gone(entry.path)  # a later run without such a wish takes it up

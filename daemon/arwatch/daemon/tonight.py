@@ -1,4 +1,4 @@
-"""How many frames ended how since the last local noon, also across restarts: what a person calls tonight."""
+"""What happened since the last local noon, also across restarts: what a person calls tonight."""
 
 from __future__ import annotations
 
@@ -45,6 +45,31 @@ class Tonight:
         if noon > self._since:  # not where the clock was set back
             self._since = noon
             self._counts = Counter(dict.fromkeys(_TOLD, 0))
+
+
+class OnceANight:
+    """Lets something be told once from noon to noon, also across restarts.
+
+    Parameters
+    ----------
+    told : callable
+        Seconds since 1970 -> whether it was told since then; asked once.
+    clock : callable
+        Seconds since 1970.
+    """
+
+    def __init__(self, told: Callable[[float], bool], clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        noon = last_noon(clock())
+        self._night: float | None = noon if told(noon) else None
+
+    def is_first(self) -> bool:
+        """Whether it has not been told tonight; from now on it has."""
+        noon = last_noon(self._clock())
+        if self._night is not None and noon <= self._night:
+            return False
+        self._night = noon
+        return True
 
 
 def last_noon(now: float) -> float:

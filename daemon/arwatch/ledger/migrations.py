@@ -57,6 +57,8 @@ def bring_up_to_date(db: Database, now: float) -> bool:
         for before in range(version, schema.VERSION):
             _STEPS[before](db, now)
         _set_version(db)
+        if (fault := db.fault()) is not None:  # tables that were there before are not what they should be
+            raise fault
     return False
 
 
@@ -96,6 +98,12 @@ def _insert(db: Database, table: str, values: dict[str, Any], columns: tuple[str
     db.run(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", {name: values[name] for name in columns})
 
 
+def _from_2(db: Database, _now: float) -> None:
+    """Version 2 knew nothing of stars; where only the number of the version is damaged, the tables are there."""
+    for statement in schema.MEASURED:
+        db.run(statement.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
+
+
 _SHARED = ("path", "state", "size", "mtime_ns", "recipe", "live", "attempts", "seen", "settled", "started", "output")
 _OF_1_IN_QUEUE = (*_SHARED, "not_before")
 _OF_1_IN_HISTORY = (
@@ -103,5 +111,5 @@ _OF_1_IN_HISTORY = (
     *("ended", "code", "reason", "final", "output_size"),
     *("taken", "exposure_s", "iso", "figures", "work_s", "recorded"),
 )
-_STEPS: dict[int, Callable[[Database, float], None]] = {1: _from_1}
+_STEPS: dict[int, Callable[[Database, float], None]] = {1: _from_1, 2: _from_2}
 """Version -> what brings it to the next one."""

@@ -10,6 +10,7 @@ from arwatch.ledger.records import Entry, read_entry, read_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from arwatch.errors import FailureCode
@@ -43,6 +44,10 @@ class Queue:
     def close(self) -> None:
         """Close the database."""
         self._db.close()
+
+    def together(self) -> AbstractContextManager[None]:
+        """Do several steps as one: all of them or none."""
+        return self._db.transaction()
 
     def watch(self, roots: Sequence[Path]) -> None:
         """Limit the queue to frames below these folders."""

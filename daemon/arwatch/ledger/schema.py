@@ -32,7 +32,7 @@ from arwatch.ledger.faults import DamagedLedgerError, LedgerError
 if TYPE_CHECKING:
     from pathlib import Path
 
-VERSION = 2
+VERSION = 3
 QUEUED = ("asked", "seen", "settled", "working")
 """States of a frame that waits for something."""
 ENDED = ("written", "skipped", "failed", "gone")
@@ -125,7 +125,22 @@ _VERSION_2 = (
         AND NOT EXISTS (SELECT 1 FROM queue WHERE path = life.path)""",
 )
 
-STATEMENTS = {1: _VERSION_1, 2: _VERSION_2}
+MEASURED = (
+    # What was measured of a frame beside its figures: the brightest stars, and a map of the frame. Packed and read by
+    # `arwatch.stars`; the number is that of the life in the history.
+    """CREATE TABLE sightings (
+        number INTEGER PRIMARY KEY,
+        sighting BLOB NOT NULL
+    )""",
+    # The star fields that frames are matched to, as the last frame left them: one row.
+    """CREATE TABLE fields (
+        number INTEGER PRIMARY KEY,         -- 1
+        field BLOB NOT NULL                 -- packed and read by arwatch.stars
+    )""",
+)
+"""What version 3 added."""
+
+STATEMENTS = {1: _VERSION_1, 2: _VERSION_2, 3: _VERSION_2 + MEASURED}
 """Version -> the statements that make its tables."""
 _LATEST_BELIEVED = 100
 """A file that claims to be of a later version than this is damaged."""

@@ -74,7 +74,7 @@ class Ledger(Queue):
         key = (key_of(path),)
         if row := self._db.row(f"SELECT {COLUMNS} FROM queue WHERE path = ?", key):
             return read_entry(row)
-        row = self._db.row(f"SELECT {_ENDED} FROM history WHERE path = ? ORDER BY number DESC LIMIT 1", key)
+        row = self._db.row(f"SELECT {_ENDED} FROM history WHERE number = {_NEWEST_OF}", key)
         entry = read_ended_entry(row) if row else None
         if entry and entry.path != path:
             raise DamagedLedgerError(f"{self.path} is damaged: it has one frame under the name of another")
@@ -101,6 +101,8 @@ class Ledger(Queue):
         skipped: bool = False,
         output: Path | None = None,
         recipe: str | None = None,
+        sighting: bytes = b"",
+        field: bytes = b"",
     ) -> None:
         """Record that the output exists, and what is known of the frame.
 
@@ -116,9 +118,23 @@ class Ledger(Queue):
             The output was there before.
         output, recipe
             Where it lies and what it was made with, if that is not what `started` was told.
+        sighting, field
+            As a worker gave them (`Written`).
         """
         state: State = "skipped" if skipped else "written"
-        self._end(path, state, output_size=output_size, figures=figures, output=output, recipe=recipe)
+        with self._db.transaction():
+            self._end(
+                path, state, output_size=output_size, figures=figures, output=output, recipe=recipe, sighting=sighting
+            )
+            if field:
+                self._db.run("INSERT OR REPLACE INTO fields VALUES (1, ?)", (field,))
+
+    def field(self) -> bytes:
+        """Give the star fields as the last frame left them; empty: there are none."""
+        row = self._db.row("SELECT field FROM fields WHERE number = 1")
+        if row and type(row[0]) is not bytes:
+            raise DamagedLedgerError(f"{self.path} is damaged: the star fields are {row[0]!r:.80}")
+        return row[0] if row else b""
 
     def failed(self, path: Path, look: Look | None, code: FailureCode, reason: str) -> None:
         """Record the end of a frame without output; taken up again when the file changes or on request."""
@@ -175,6 +191,7 @@ class Ledger(Queue):
             )
             for number, path in old:
                 self._db.run("DELETE FROM history WHERE number = ?", (number,))
+                self._db.run("DELETE FROM sightings WHERE number = ?", (number,))
                 self._db.run("DELETE FROM attempts WHERE path = ? AND recorded < ?", (path, before))
         return len(old)
 
@@ -188,6 +205,7 @@ class Ledger(Queue):
         figures: Figures | None = None,
         output: Path | None = None,
         recipe: str | None = None,
+        sighting: bytes = b"",
         code: FailureCode | None = None,
         reason: str | None = None,
     ) -> None:
@@ -212,6 +230,8 @@ class Ledger(Queue):
             if self._db.run(_INTO_HISTORY, values):
                 self._db.run("DELETE FROM queue WHERE path = ?", (values["path"],))
                 self._check_that_it_is_found(values["path"])
+                if sighting:
+                    self._db.run("INSERT OR REPLACE INTO sightings VALUES (last_insert_rowid(), ?)", (sighting,))
 
     def _check_that_it_is_found(self, key: bytes) -> None:
         """Notice an index out of order: its frames would be taken for new at every scan, again and again."""
@@ -251,6 +271,9 @@ def set_aside(folder: Path) -> Path:
 
 
 _ENDED = ", ".join(ENDED_ENTRY)
+_NEWEST_OF = "(SELECT max(number) FROM history WHERE path = ?)"
+"""By its number a row is read from the table: asked for by its path, it would have the path that the index has, and a
+damaged one in the table would not be noticed."""
 _INTO_HISTORY = (
     "INSERT INTO history (path, state, size, mtime_ns, taken, exposure_s, iso, figures, recipe, output, output_size,"
     " code, reason, final, work_s, attempts, live, seen, settled, started, ended, recorded, version)"

@@ -5,8 +5,9 @@ A new figure is a new field here, and the stage of `process` that fills it in.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple, Self, TypeAlias, get_type_hints
 
@@ -39,7 +40,7 @@ class Meaning(NamedTuple):
 
 
 def _figure(unit: str, digits: int, text: str, **more: Any) -> Any:  # the field's own annotation tells its type
-    return field(default=None, metadata={"meaning": Meaning(unit, digits, text, **more)})
+    return dataclasses.field(default=None, metadata={"meaning": Meaning(unit, digits, text, **more)})
 
 
 def _local(taken: str) -> datetime:
@@ -54,10 +55,11 @@ class Figures:
 
     taken: str | None = _figure(
         "", 0, "start of the exposure, ISO 8601; without a distance from UTC: camera clock",
-        console=" {:%H:%M:%S}", spare=3, readable=_local,
+        console=" {:%H:%M:%S}", spare=6, readable=_local,
     )  # fmt: skip
-    exposure_s: float | None = _figure("s", 6, "Exposure time (in seconds)", card="EXPTIME", console=" {:g}s", spare=1)
-    iso: int | None = _figure("", 0, "ISO sensitivity", card="ISOSPEED", console=" ISO{}", spare=2)
+    exposure_s: float | None = _figure("s", 6, "Exposure time (in seconds)", card="EXPTIME", console=" {:g}s", spare=4)
+    iso: int | None = _figure("", 0, "ISO sensitivity", card="ISOSPEED", console=" ISO{}", spare=5)
+    black_level: int | None = _figure("adu", 0, "the camera's black level", card="BLKLEVEL")
     red_level: float | None = _figure("adu", 4, "median sky level", card="SKY_R", console=" R {:.0f}", status=True)
     red_noise: float | None = _figure("adu", 4, "median sky noise", card="SKYSIG_R", console="±{:.0f}")
     green_level: float | None = _figure("adu", 4, "median sky level", card="SKY_G", console=" G {:.0f}", status=True)
@@ -73,8 +75,45 @@ class Figures:
     sky_doubt: str | None = _figure(
         "", 0, "what speaks against the smooth surface", card="BKGDOUBT", console=" sky unsure"
     )
+    red_fwhm_px: float | None = _figure("pixel", 3, "star size (FWHM), red", card="FWHM_R")
+    green_fwhm_px: float | None = _figure(
+        "pixel", 3, "star size (FWHM), green", card="FWHM_G", console=" {:.1f}px", spare=1
+    )
+    blue_fwhm_px: float | None = _figure("pixel", 3, "star size (FWHM), blue", card="FWHM_B")
+    green_fwhm_error_px: float | None = _figure("pixel", 3, "standard error of the star size, green", card="FWHMERR")
+    fwhm_arcsec: float | None = _figure("arcsec", 3, "star size (FWHM) in the sky, green", card="FWHM_SKY")
+    hfd_px: float | None = _figure("pixel", 3, "diameter that holds half of a star's light", card="HFD")
+    axis_ratio: float | None = _figure("", 4, "stars' short axis by their long one; 1: round", card="AXRATIO")
+    angle_deg: float | None = _figure("deg", 2, "stars' long axis, from +x towards +y", card="AXANGLE")
+    coherence: float | None = _figure("", 3, "how alike the stars' axes lie: 0 not, 1 all the same", card="AXCOHER")
+    red_stars: int | None = _figure("", 0, "stars seen in red", card="STARS_R")
+    green_stars: int | None = _figure("", 0, "stars seen in green", card="STARS_G", console=" {}*", spare=3)
+    blue_stars: int | None = _figure("", 0, "stars seen in blue", card="STARS_B")
+    saturated_stars: int | None = _figure("", 0, "saturated stars", card="STARSSAT")
+    streaks: int | None = _figure("", 0, "streaks of satellites and meteors", card="STREAKS")
+    red_pixel_noise: float | None = _figure("adu", 4, "noise of a sample, red", card="PIXSIG_R")
+    green_pixel_noise: float | None = _figure("adu", 4, "noise of a sample, green", card="PIXSIG_G")
+    blue_pixel_noise: float | None = _figure("adu", 4, "noise of a sample, blue", card="PIXSIG_B")
+    concentration: float | None = _figure(
+        "", 4, "stars' light within 1.5 pixels, of that within 7", card="CONCENTR"
+    )
+    field: str | None = _figure("", 0, "token of the star field", card="FIELDREF")
+    dx_px: float | None = _figure("pixel", 3, "the field's move in x since its first frame", card="SHIFT_X")
+    dy_px: float | None = _figure("pixel", 3, "the field's move in y since its first frame", card="SHIFT_Y")
+    rotation_deg: float | None = _figure("deg", 4, "the field's turn from +x to +y since then", card="FIELDROT")
+    matched: int | None = _figure("", 0, "stars found again of the field's", card="MATCHED")
+    transparency: float | None = _figure(
+        "", 4, "light of the stars, part of the field's usual", card="TRANSPAR", console=" {:.0%}", spare=2
+    )
+    effective_s: float | None = _figure("s", 3, "exposure in the field's usual sky worth as much", card="EXPEFF")
+    sun_deg: float | None = _figure("deg", 2, "the Sun's altitude", card="SUNALT")
+    moon_deg: float | None = _figure("deg", 2, "the Moon's altitude", card="MOONALT")
+    moon_part: float | None = _figure("", 3, "lit part of the Moon", card="MOONFRAC")
+    sky_rim: float | None = _figure("%", 3, "edges against the middle, after the mesh", card="BKGRIM")
+    sky_rim_noise: float | None = _figure("%", 3, "noise of a box, as BKGRIM", card="BKGRIMN")
     decode_s: float | None = _figure("s", 3, "time to decode the frame")
     subtract_s: float | None = _figure("s", 3, "time to find the sky; it is taken off while the file is written")
+    measure_s: float | None = _figure("s", 3, "time to measure the stars")
     write_s: float | None = _figure("s", 3, "time to write the output")
 
     @classmethod
@@ -92,9 +131,16 @@ class Figures:
         }
 
     @property
+    def has_dark_rim(self) -> bool:
+        """Whether the default model left the edges darker than the middle, by more than the noise of a box."""
+        if self.sky_rim is None or self.sky_rim_noise is None or self.sky_model is not None:
+            return False
+        return self.sky_rim < -self.sky_rim_noise
+
+    @property
     def work_s(self) -> float:
         """Seconds of work that are known."""
-        return sum(value or 0.0 for value in (self.decode_s, self.subtract_s, self.write_s))
+        return sum(value or 0.0 for value in (self.decode_s, self.subtract_s, self.measure_s, self.write_s))
 
 
 MEANINGS: dict[str, Meaning] = {part.name: part.metadata["meaning"] for part in fields(Figures)}

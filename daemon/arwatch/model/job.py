@@ -61,8 +61,12 @@ class Job:
     """Folder that the output must not leave through a symbolic link."""
     settings: Settings
     threads: int = 1
+    only_measure: bool = False
+    """Nothing is written: `output` is of no meaning."""
     replace: Replace = KEEP
     given_away: bool = False
     """The wanted name was given to another frame, whether its output still lies there or not."""
+    field: bytes = b""
+    """The star fields that the frame may be of, packed."""
     fresh: bool = False
     """The file that was under the source's path before had gone: this is another frame."""

@@ -20,6 +20,12 @@ class Written:
     figures: Figures
     renewed: bool = False
     """It replaced one that was made with other settings."""
+    sighting: bytes = b""
+    """The frame's brightest stars and its map, packed; empty: they were not measured."""
+    field: bytes = b""
+    """The star fields, this frame included, packed; empty: there are none."""
+    not_measured: str | None = None
+    """Why nothing is known of the stars, where that is a mistake of arwatch."""
     left_alone: str | None = None
     """Why the output has another name than the frame's: what lies there and was not replaced."""
 
@@ -57,4 +63,17 @@ class Failed:
     """The traceback of a mistake in arwatch, for a report."""
 
 
-Outcome: TypeAlias = Written | Skipped | Unsettled | Failed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What is known of a frame that was only to be measured."""
+
+    figures: Figures
+    sighting: bytes
+    """The frame's brightest stars and its map, packed."""
+    field: bytes = b""
+    """As that of `Written`."""
+
+
+End: TypeAlias = Written | Skipped | Failed
+"""How the work on a frame ends."""
+Outcome: TypeAlias = End | Measured | Unsettled

@@ -40,5 +40,6 @@ def decode(job: Job, file: BinaryIO, digest: str) -> Decoded:
         taken=taken.isoformat(timespec="milliseconds") if taken else None,
         exposure_s=exposure.exposure_s,
         iso=exposure.iso,
+        black_level=frame.black_level,
     )
     return Decoded(frame=frame, sha256=digest, figures=figures)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from arwatch import formats
 from arwatch.errors import FailureCode, FrameError, NameTakenError
 from arwatch.model.figures import Figures
-from arwatch.model.outcome import Failed, Outcome, Unsettled, Written
+from arwatch.model.outcome import Failed, Measured, Outcome, Unsettled, Written
 from arwatch.platform.fs import look, look_closely
 from arwatch.process.decode import decode
 from arwatch.process.destination import made_before, target_of
+from arwatch.process.measure import measure, measure_file
 from arwatch.process.stages import is_current
 from arwatch.process.subtract import subtract
 from arwatch.process.write import FINGERPRINT, write
@@ -35,7 +36,7 @@ def is_warm() -> bool:
 def process(job: Job) -> Outcome:
     """Turn a frame into a FITS file; whatever goes wrong becomes part of the outcome."""
     try:
-        return _run_stages(job)
+        return _only_measure(job) if job.only_measure else _run_stages(job)
     except (FrameError, OSError, MemoryError) as error:
         if not _unchanged(job.source):
             return Unsettled(reason="the file changed or vanished while it was read")
@@ -64,7 +65,9 @@ def _run_stages(job: Job) -> Outcome:
     decode_s = clock.lap()
     subtracted = subtract(decoded.frame, job)
     subtract_s = clock.lap()
-    figures = Figures.of(decoded.figures.known() | subtracted.figures.known())
+    measured = measure(decoded.frame, job.settings, job.field, job.threads)
+    measure_s = clock.lap()
+    figures = Figures.of(decoded.figures.known() | subtracted.figures.known() | measured.figures.known())
     while True:
         target = target_of(job, fingerprint, figures.taken)
         try:
@@ -75,10 +78,26 @@ def _run_stages(job: Job) -> Outcome:
                 return done
         else:
             break
-    figures = replace(figures, decode_s=decode_s, subtract_s=subtract_s, write_s=clock.lap())
+    figures = replace(figures, decode_s=decode_s, subtract_s=subtract_s, measure_s=measure_s, write_s=clock.lap())
     old = target.replaces
     renewed = old is not None and old.fingerprint == fingerprint and not is_current(old.recipe, job.settings)
-    return Written(output=target.path, size=size, figures=figures, renewed=renewed, left_alone=target.left_alone)
+    return Written(
+        output=target.path,
+        size=size,
+        figures=figures,
+        sighting=measured.sighting,
+        field=measured.field,
+        not_measured=measured.failure,
+        renewed=renewed,
+        left_alone=target.left_alone,
+    )
+
+
+def _only_measure(job: Job) -> Outcome:
+    measured = measure_file(job)
+    if measured.failure:
+        return Failed(code=FailureCode.INTERNAL, reason=measured.failure)
+    return Measured(figures=measured.figures, sighting=measured.sighting, field=measured.field)
 
 
 def _failed(error: FrameError | OSError | MemoryError) -> Failed:

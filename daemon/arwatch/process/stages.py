@@ -31,6 +31,7 @@ class Stage(NamedTuple):
 STAGES = (
     Stage("decode", ()),
     Stage("subtract", ("background",)),
+    Stage("measure", ()),
     Stage("write", ("output.profile", "output.image", "output.values", "output.pedestal_adu", "output.compress")),
 )
 

@@ -44,11 +44,11 @@ def subtract(frame: Frame, job: Job) -> Subtracted:
         )
     except ValueError as error:
         raise NoSkyError(f"the sky cannot be measured: {error}") from error
-    return Subtracted(sky=sky, rows=rows, figures=figures_of(sky))
+    return Subtracted(sky=sky, rows=rows, figures=figures_of(sky, frame.black_level))
 
 
-def figures_of(sky: Sky) -> Figures:
-    """Give the figures that follow from a sky."""
+def figures_of(sky: Sky, black_level: int) -> Figures:
+    """Give the figures that follow from a sky; `black_level` is the camera's, ADU."""
     levels = Figures(
         red_level=sky.red.level,
         red_noise=sky.red.noise,
@@ -57,6 +57,9 @@ def figures_of(sky: Sky) -> Figures:
         blue_level=sky.blue.level,
         blue_noise=sky.blue.noise,
     )
+    light = sky.green.level - black_level
+    if sky.rim is not None and light > 0:
+        levels = replace(levels, sky_rim=100 * sky.rim.level / light, sky_rim_noise=100 * sky.rim.noise / light)
     quality = sky.quality
     if quality is None:
         return levels

@@ -117,6 +117,12 @@ class Background(Section):
     """Statistics from the filled band (the method) or from the band's own samples only."""
 
 
+class Measure(Section):
+    """Whether the stars of each frame are measured."""
+
+    enabled: bool = True
+
+
 class Output(Section):
     """Where a frame's FITS file goes, and in which form."""
 
@@ -216,6 +222,7 @@ class Settings(Section):
 
     watch: Watch = Watch()
     background: Background = Background()
+    measure: Measure = Measure()
     output: Output = Output()
     workers: Workers = Workers()
     disk: Disk = Disk()

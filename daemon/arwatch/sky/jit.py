@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numba
 from llvmlite.binding import get_host_cpu_name  # type: ignore[import-untyped]
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-Function = TypeVar("Function", bound="Callable[..., Any]")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 KERNELS: list[Any] = []
 """All kernels whose modules have been imported."""
+REHEARSALS: list[Callable[[], object]] = []
+"""What compiles kernels outside of the engine, of those modules that have been imported: it calls them."""
 
 
 def kernel(function: Function) -> Function:

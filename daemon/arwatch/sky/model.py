@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from arwatch.settings import Background
+    from arwatch.sky.rim import Rim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,6 +81,8 @@ class Sky:
     """Edge of the boxes of the bands' meshes, pixels; None: that of the settings."""
     quality: Quality | None = None
     """Of the smooth surface, where the settings ask for one."""
+    rim: Rim | None = None
+    """What a mesh leaves at the edges of green, ADU; None: it has too few boxes to tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

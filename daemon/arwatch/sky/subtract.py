@@ -88,6 +88,7 @@ def subtract_background(
         model=sky.model,
         box_size=sky.box_size,
         quality=sky.quality,
+        rim=sky.rim,
     )
 
 
@@ -120,7 +121,10 @@ def fit_sky(
 
 
 def warm_up() -> None:
-    """Compile all kernels that camera frames need, or load them from the cache, and note that the cache is complete."""
+    """Compile all kernels that camera frames need, or load them from the cache, and note that the cache is complete.
+
+    Those of other packages, such as the one that measures stars, are among them if these have been imported.
+    """
     # large enough that one tile does not touch the frame's edge
     frame = np.random.default_rng(0).normal(1000, 10, (3 * TILE[0] - 100, 3 * TILE[1] - 1000)).astype(np.uint16)
     frame[20, 20] = 0
@@ -130,6 +134,8 @@ def warm_up() -> None:
     render_surface(result.red.mesh, frame.shape, TILE[0])
     # the smooth model's only kernel; all of the model would load parts of scipy into every worker
     box_levels(frame[:40], 0, np.array([0, 40]), bayer, (0.0, 1.0, 2000), 16000.0, np.zeros((6, 3, 1)))
+    for rehearse in jit.REHEARSALS:
+        rehearse()
     jit.mark_ready()
 
 

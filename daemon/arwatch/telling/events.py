@@ -76,9 +76,13 @@ EVENTS: dict[str, Kind] = {
     "frame.waiting": Kind("info", "the frame has stopped growing, but its tables promise more data", noisy=True),
     "frame.settled": Kind("info", "the frame is complete", step=True),
     "frame.written": Kind("info", "the subtracted frame exists under its final name"),
+    "condition.changed": Kind("info", "what the night suffers from began or ended, such as clouds; the evidence"),
     "frame.skipped": Kind("info", "nothing to do: the output is up to date"),
     "frame.retried": Kind("warning", "an attempt failed for a reason that may pass; there will be another"),
     "frame.failed": Kind("error", "no output for this frame; the reason says why"),
+    "sky.rim": Kind(
+        "warning", "the default model leaves dark edges; told once a night, with the setting that mends it"
+    ),
     "outputs.kept": Kind("info", "outputs made with other settings were kept; the reason says how to renew them"),
     "frame.gone": Kind("info", "the frame was removed or renamed before it was processed", noisy=True),
     "backlog.progress": Kind("info", "how many frames wait, the rate, the time left"),

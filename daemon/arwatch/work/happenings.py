@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from arwatch.ledger.store import Entry
     from arwatch.model.job import Job
-    from arwatch.model.outcome import Failed, Skipped, Unsettled, Written
+    from arwatch.model.outcome import End, Failed, Unsettled
     from arwatch.work.disk import Free
 
 
@@ -24,7 +24,7 @@ class Ended:
     entry: Entry
     """The frame as it was when it was given to a worker."""
     job: Job
-    outcome: Written | Skipped | Failed
+    outcome: End
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ class Scheduler:
         (folder, root) -> removes what a killed worker left of unfinished outputs in a folder below `root`.
     replace : Replace
         Which outputs are made again though they are there.
+    first_alone : bool
+        Whether the other frames wait for the end of the first one: its stars are the field that they are matched to.
     """
 
     def __init__(
@@ -69,12 +71,14 @@ class Scheduler:
         free: Callable[[Path], Free],
         clear_away: Callable[[Path, Path], None],
         replace: Replace = KEEP,
+        first_alone: bool = False,
     ) -> None:
         self._ledger = ledger
         self._pool = pool
         self._clear_away = clear_away
         self._closed: frozenset[Path] = frozenset()
         self._replace = replace
+        self._first_alone = first_alone
         self._in_work: dict[Path, Entry] = {}
         self._reports: deque[Report] = deque()
         self._rooms = Rooms(settings, roots, free)
@@ -173,12 +177,16 @@ class Scheduler:
             self._pool.close()
             self._pool, self._next_pool = self._next_pool(), None
         yield from self._rooms.ask_again(self._size_of_next, self._sizes_in_work)
-        while self._pool.free() and (roots := self._open_roots()) and (entry := self._ledger.next(roots)) is not None:
+        while self._has_turn() and (roots := self._open_roots()) and (entry := self._ledger.next(roots)) is not None:
             job = self._job(entry)
             if (yield from self._rooms.admit(job, self._sizes_in_work(job.root))):
                 self._ledger.started(entry.path, job.output, self._recipe)
                 self._in_work[entry.path] = entry
                 self._pool.submit(job)
+
+    def _has_turn(self) -> bool:
+        """Whether another frame may be given to a worker now."""
+        return bool(self._pool.free()) and not (self._first_alone and self._in_work)
 
     def abandon(self) -> None:
         """End the workers, put back what they had, leave nothing half-written."""
@@ -209,6 +217,7 @@ class Scheduler:
             threads=machine.threads_for(workers, used),
             replace=self._replace,
             given_away=self._is_given_away(wanted, entry.path),
+            field=self._ledger.field(),
             fresh=self._ledger.had_gone(entry.path),
         )
 
@@ -238,10 +247,18 @@ class Scheduler:
     def _ended(self, job: Job, outcome: Outcome) -> Iterator[Happening]:
         path = job.source.path
         entry = self._in_work.pop(path, None)
+        self._first_alone = False
         if entry is None:
             return
         if isinstance(outcome, Written):
-            self._ledger.written(path, outcome.size, outcome.figures, output=outcome.output)
+            self._ledger.written(
+                path,
+                outcome.size,
+                outcome.figures,
+                output=outcome.output,
+                sighting=outcome.sighting,
+                field=outcome.field,
+            )
             self._rooms.wrote(job, outcome.size)
             yield Ended(entry, job, outcome)
         elif isinstance(outcome, Skipped):
@@ -251,7 +268,7 @@ class Scheduler:
             yield Ended(entry, job, outcome)
         elif isinstance(outcome, Unsettled):
             yield Returned(entry, job, outcome)
-        else:
+        elif isinstance(outcome, Failed):
             yield from self._failed(job, outcome, entry)
 
     def _failed(self, job: Job, failure: Failed, entry: Entry) -> Iterator[Happening]:

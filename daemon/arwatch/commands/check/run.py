@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from arwatch.commands.account import account_of, service_of, with_sudo
-from arwatch.commands.check import machine, service
+from arwatch.commands.check import machine, rim, service
 from arwatch.commands.check.finding import Finding
 from arwatch.commands.check.folders import Folders
 from arwatch.commands.options import broken
@@ -59,3 +60,5 @@ def _findings(settings: Settings, path: Path | None) -> Iterator[Finding]:
             account.become()
         yield from folders.findings(settings)
     yield from machine.findings(settings, confined=account is not None)
+    with suppress(ImportError):  # where the service's account may not read the program: told by then
+        yield from rim.findings(settings)

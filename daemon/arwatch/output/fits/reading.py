@@ -15,6 +15,7 @@ from astropy.io import fits
 
 from arwatch.errors import ReadError
 from arwatch.model.figures import KINDS, MEANINGS, Figures, Value
+from arwatch.model.frame import Exposure, Frame
 from arwatch.output.fits.cards import unquoted
 
 if TYPE_CHECKING:
@@ -111,6 +112,27 @@ class Subtracted:
                 values = np.rint(self.mosaic[own] / norm + surface[own])
                 raw[own] = np.clip(values, 0, np.iinfo(np.uint16).max)
         return raw
+
+    def frame(self) -> Frame:
+        """Undo the subtraction: the frame as far as the header tells of it."""
+        facts = self.facts
+
+        def number(keyword: str) -> float | None:
+            value = facts.get(keyword)
+            return float(value) if isinstance(value, int | float) else None
+
+        iso = number("ISOSPEED")
+        return Frame(
+            mosaic=self.raw(),
+            colors=self.colors,
+            black_level=int(number("BLKLEVEL") or 0),
+            white_level=int(number("WHTLEVEL") or np.iinfo(np.uint16).max),
+            exposure=Exposure(
+                exposure_s=number("EXPTIME"),
+                iso=None if iso is None else int(iso),
+                focal_length_mm=number("FOCALLEN"),
+            ),
+        )
 
 
 def provenance(output: Path) -> Provenance | None:

@@ -21,6 +21,7 @@ from arwatch.sky.mesh.removal import SubtractedRows
 from arwatch.sky.mesh.surface import BandSplines, spline_through
 from arwatch.sky.mesh.tiles import BoxGrid, Tile
 from arwatch.sky.model import BandModel, Sky
+from arwatch.sky.rim import rim_of
 from arwatch.sky.threads import share
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def fit(
                 f"no box of {grid.box[0]} x {grid.box[1]} pixels keeps 90 % of its {band} samples;"
                 " the frame is mostly missing or clipped, or the box does not fit the pattern"
             )
+    measured = statistics[1, 0].copy()
     meshes = statistics.reshape(6, *grid.mesh_shape)
     share(partial(smoothing.finish, filter_size=grid.settings.filter_size), meshes, threads)
     red, green, blue = (BandModel(mesh=level, rms=noise) for level, noise in statistics)
@@ -72,7 +74,8 @@ def fit(
         *(spline_through(level, grid.mosaic.shape, grid.settings.box_size) for level in statistics[:, 0])
     )
     rows = SubtractedRows.of(grid.mosaic, grid.pattern, grid.settings, splines)
-    return Sky(red=red, green=green, blue=blue), rows
+    # at the middle of a box the surface is its value in the mesh, so this is what will be left there
+    return Sky(red=red, green=green, blue=blue, rim=rim_of(measured - green.mesh)), rows
 
 
 def _estimate_tile(grid: BoxGrid, statistics: NDArray[np.float64], boxes_of_tile: tuple[range, range]) -> None:
