@@ -34,7 +34,7 @@ WANTED_S = {"status": 0.3, "night": 1.0}
 def fill(folder: Path, frames: int) -> None:
     """Write a history of nights up to now."""
     now = datetime.now(UTC) - timedelta(minutes=1)
-    with closing(Ledger(folder, [Path("/night")], lambda: now.timestamp())) as ledger, ledger.together():
+    with closing(Ledger(folder, [Path("/night")], now.timestamp)) as ledger, ledger.together():
         for number in range(frames):
             nights_ago, later = divmod(frames - 1 - number, A_NIGHT)
             taken = now - timedelta(days=nights_ago, seconds=30 * later)
