@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates, median_filter
 
 from arwatch.sky.smooth.basis import Priors, Terms, Values, falling_terms, smooth_terms
 from arwatch.sky.smooth.levels import Boxes, Mask
-from arwatch.sky.smooth.regions import ALONE, LIMIT, OBJECT, Regions, find_bright, find_dark
+from arwatch.sky.smooth.regions import OBJECT, Regions, find_bright, find_dark
 
 STARTS, BEGIN = (1.0, 0.1), 8
 """Weight of what lies above the surface while a fit begins (at the middle or the lower envelope); rounds of that."""
@@ -92,7 +92,7 @@ class Problem:
             if number % 2 and number > BEGIN // 4:
                 dark = find_dark(boxes, log_sky)
         for number, tolerance in enumerate(TOLERANCES):
-            regions = Regions.of(boxes, log_sky, dark, tolerance, glow, least=LIMIT if number <= STIFF else ALONE)
+            regions = Regions.of(boxes, log_sky, dark, tolerance, glow, flexible=number > STIFF)
             glow = regions.glow
             weight = regions.weight * 3 / np.maximum(np.abs(self._deviations(log_sky, tolerance)), 3)
             weight /= 1 + (regions.leak / tolerance) ** 2
@@ -100,7 +100,7 @@ class Problem:
             shape = self.step(log_sky, weight, tolerance, priors)
             log_sky = self.log_sky(shape)
         shape = shape._replace(local=self._local(log_sky, glow & boxes.known & ~dark))
-        return shape, Regions.of(boxes, self.log_sky(shape), dark, TOLERANCES[-1], glow, least=ALONE), dark
+        return shape, Regions.of(boxes, self.log_sky(shape), dark, TOLERANCES[-1], glow, flexible=True), dark
 
     def _deviations(self, log_sky: Values, tolerance: float) -> Values:
         """Return how far the levels lie above a surface, in deviations."""
@@ -137,7 +137,7 @@ class Surface:
         mixed = Shape(*(np.tensordot(part, np.array(each), 1) for each in zip(*(fit[0] for fit in fits), strict=True)))
         _, best, dark = fits[int(part.argmax())]
         log_sky = problem.log_sky(mixed)
-        regions = Regions.of(boxes, log_sky, dark, TOLERANCES[-1], best.glow, least=ALONE)
+        regions = Regions.of(boxes, log_sky, dark, TOLERANCES[-1], best.glow, flexible=True)
         rivals = [problem.log_sky(fit[0]) for fit, cost in zip(fits, costs, strict=True) if cost < costs.min() + RIVAL]
         spread = max(float(np.std(rival[1] - log_sky[1])) for rival in rivals)
         return cls(problem=problem, shape=mixed, regions=regions, spread=spread)

@@ -41,12 +41,12 @@ class Regions:
     """How badly the surface explains the levels: those below it cost more than those above, which may be objects."""
 
     @classmethod
-    def of(cls, boxes: Boxes, log_sky: Values, dark: Mask, tolerance: float, glow: Mask, *, least: float) -> Regions:
+    def of(cls, boxes: Boxes, log_sky: Values, dark: Mask, tolerance: float, glow: Mask, *, flexible: bool) -> Regions:
         """Compare the levels with a surface, (3, my, mx) logarithms of ADU above black.
 
         Objects only add light: how far levels lie below the surface shows how good it is, and what lies above by
-        more than that is an object, unless it is brightest at the frame's edge. One box of it must stand out by `least`
-        deviations: what hardly stands out from a surface would do so the more once that may bend down below it.
+        more than that is an object, unless it is brightest at the frame's edge. If the surface is `flexible`, one
+        box of it must stand out beyond doubt: else the surface bends down below it, so that it stands out the more.
         """
         sky, use = np.exp(log_sky), boxes.known & ~dark
         above, error = np.where(boxes.full & (boxes.level < sky), 0, boxes.level / sky - 1), boxes.error / sky
@@ -57,7 +57,7 @@ class Regions:
         height = (excess / np.sqrt(error**2 / 9 + slack)).max(0)
         single = (above / np.sqrt(error**2 + 9 * slack)).max(0)
         found, _ = label((height > LIMIT) | (single > ALONE), AROUND)
-        found *= np.isin(found, found[(height > least) | (single > ALONE)])
+        found *= np.isin(found, found[(height > (ALONE if flexible else LIMIT)) | (single > ALONE)])
         size, deep = np.bincount(found.ravel()), _depth(dark)
         glow, mean, full = glow.copy(), excess.mean(0), np.asarray(boxes.full.any(0))
         for region in _parts((found > 0) & ~dark):
