@@ -11,7 +11,7 @@ from arwatch.sky.inputs import BANDS
 from arwatch.stars.model import CELLS
 from arwatch.stars.profile import half_light_diameter
 from arwatch.stars.selection import cells_of, width_of
-from arwatch.stars.shapes import Fit, Form, fit_form
+from arwatch.stars.shapes import Form, fit_form
 from arwatch.stars.stamps import Stamps
 from arwatch.stars.trail import Trail, trail_of
 
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from arwatch.stars.shapes import Fit
+
 TELLING = 10
 """Stars from which on figures of the form are given."""
 OTHER_SIZE = 4.0
 """Stars whose size lies further from the others', standard deviations, are left out: what is no star, or not alone."""
+FEWEST, SORTED_OUT = 3, 3
+"""Stars that must be left, and fits of those that are."""
 REACH, NEAREST, FARTHEST = 1.6, 4.0, 14.0
 """Radius in which samples are used: in star sizes, and at least and at most, pixels."""
 SMALLEST = 1.05
@@ -129,23 +133,10 @@ def _form_of(mosaic: NDArray[Any], pattern: NDArray[np.uint8], stamps: Stamps) -
     sigma = width_of(stamps.core[:, 1], stamps.whole[:, 1])
     green = _start(stamps, 1, sigma, np.stack([stamps.x, stamps.y], 1))
     curve = 1 / (2 * np.log(2) * sigma**2)
-    start, used = Form(curve, curve, 0.0, 0.1), np.arange(len(green))
-    fit: Fit | None = None
-    for _ in range(3):
-        radius = min(max(REACH * start.axes[0], NEAREST), FARTHEST)
-        fit = fit_form(mosaic, pattern, 1, green[used], stamps.noise[used, 1], start, radius, own_places=True)
-        if fit is None:
-            return None
-        keep = alike(fit)
-        start = fit.form
-        green[used] = fit.stars
-        if keep.all():
-            break
-        used = used[keep]
-        if len(used) < 3:
-            return None
-    if fit is None or len(used) != len(fit.stars) or fit.form.axes[1] < SMALLEST:
+    found = _sorted_out(mosaic, pattern, green, stamps.noise[:, 1], Form(curve, curve, 0.0, 0.1))
+    if found is None or found[0].form.axes[1] < SMALLEST:
         return None
+    fit, used, radius = found
     bands: dict[str, Form | None] = {}
     for band, name in enumerate(BANDS):
         if name == "green" or not (pattern == band).any():
@@ -171,6 +162,26 @@ def _form_of(mosaic: NDArray[Any], pattern: NDArray[np.uint8], stamps: Stamps) -
             mosaic, pattern, places=fit.stars[:, 2:], height=fit.stars[:, 0], sky=fit.stars[:, 1]
         ),
     )
+
+
+def _sorted_out(
+    mosaic: NDArray[Any], pattern: NDArray[np.uint8], green: NDArray[np.float64], noise: NDArray[np.float64], form: Form
+) -> tuple[Fit, NDArray[np.intp], float] | None:
+    """Fit the form, and again without the stars that have another size; returns which were used, and the radius."""
+    used = np.arange(len(green))
+    for again in range(SORTED_OUT):
+        radius = min(max(REACH * form.axes[0], NEAREST), FARTHEST)
+        fit = fit_form(mosaic, pattern, 1, green[used], noise[used], form, radius, own_places=True)
+        if fit is None:
+            return None
+        keep = alike(fit)
+        if keep.all() or again == SORTED_OUT - 1:
+            return fit, used, radius
+        form, green[used] = fit.form, fit.stars
+        used = used[keep]
+        if len(used) < FEWEST:
+            return None
+    return None
 
 
 def _start(stamps: Stamps, band: int, sigma: float, places: NDArray[np.float64]) -> NDArray[np.float64]:

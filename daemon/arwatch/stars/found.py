@@ -66,8 +66,7 @@ class Found:
     streaks: int
     forms: Forms | None
     scale: int = 1
-    """Pixels of the frame along the edge of one that was measured (see `coarse`)."""
-
+    """Pixels of the frame along the edge of one that was measured (see `_coarse`)."""
     steps: int = 1
     """Of its values an ADU."""
 
