@@ -94,9 +94,7 @@ class Figures:
     red_pixel_noise: float | None = _figure("adu", 4, "noise of a sample, red", card="PIXSIG_R")
     green_pixel_noise: float | None = _figure("adu", 4, "noise of a sample, green", card="PIXSIG_G")
     blue_pixel_noise: float | None = _figure("adu", 4, "noise of a sample, blue", card="PIXSIG_B")
-    concentration: float | None = _figure(
-        "", 4, "stars' light within 1.5 pixels, of that within 7", card="CONCENTR"
-    )
+    concentration: float | None = _figure("", 4, "stars' light within 1.5 pixels, of that within 7", card="CONCENTR")
     field: str | None = _figure("", 0, "token of the star field", card="FIELDREF")
     dx_px: float | None = _figure("pixel", 3, "the field's move in x since its first frame", card="SHIFT_X")
     dy_px: float | None = _figure("pixel", 3, "the field's move in y since its first frame", card="SHIFT_Y")
