@@ -142,7 +142,6 @@ def main() -> int:
         for condition in told:
             mark = " FALSE" if condition in wrong else ""
             print(f"    {condition.first}-{condition.last} {condition.cause}{mark}: {condition.evidence}", flush=True)
-        if options.keep:
     print("| cause | right onset | missed | false alarms |\n|---|---|---|---|")
     for cause in sorted(found | missed | false):
         print(f"| {cause} | {found[cause]} | {missed[cause]} | {false[cause]} |")

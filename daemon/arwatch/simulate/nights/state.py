@@ -112,7 +112,7 @@ def moon_light(moon_deg: float, part: float, airmass: float) -> float:
         return 0.0
     high = math.sin(math.radians(moon_deg))
     through = 1 / (high + 0.025 * math.exp(-11 * high))
-    return 12.0 * float(part) ** 2.5 * math.exp(-0.23 * through) * -math.expm1(-0.23 * airmass)
+    return 12.0 * math.pow(part, 2.5) * math.exp(-0.23 * through) * -math.expm1(-0.23 * airmass)
 
 
 def sun_light(sun_deg: float) -> float:
