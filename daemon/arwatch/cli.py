@@ -14,7 +14,6 @@ from arwatch.commands import about, frames, services
 from arwatch.commands.mistakes import Commands
 from arwatch.commands.options import CONFIG, Moment, Size, in_force
 from arwatch.errors import SettingsError
-from arwatch.telling.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,28 +173,36 @@ def process(paths: Sequence[Path], config: Path | None, output: Path | None, pro
 
 @main.command(short_help="Be a camera: write realistic frames.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--frames", default=10, show_default=True, type=click.IntRange(1), help="How many.")
-@click.option("--interval", default=5.0, show_default=True, type=click.FloatRange(0), help="Seconds between frames.")
-@click.option("--size", default="4024x6024", show_default=True, type=SIZE, help="Height x width, pixels.")
+@click.option("--frames", type=click.IntRange(1), help="How many. [default: 10; of a night 300]")
+@click.option("--interval", type=click.FloatRange(0), help="Seconds between frames. [default: 5; of a night 0]")
+@click.option("--size", type=SIZE, help="Height x width, pixels. [default: 4024x6024; of a night 600x900]")
 @click.option("--scene", default="plain", show_default=True, type=click.Choice(["plain", "andromeda"]), help="What of.")
 @click.option("--slow", is_flag=True, help="Write in chunks over seconds, as a download does.")
-@click.option("--truth", is_flag=True, help="Save each frame's true sky and stars beside it (.npz).")
-def simulate(
-    folder: Path, frames: int, interval: float, size: tuple[int, int], scene: str, *, slow: bool, truth: bool
-) -> None:
+@click.option("--truth", is_flag=True, help="Save what is truly in the frames beside them.")
+@click.option("--night", is_flag=True, help="A whole night, in which something happens.")
+@click.option("--events", help="What happens in the night: clouds,dew (see below); else by chance.")
+@click.option("--seed", type=click.IntRange(0), help="Another night for each. [default: 1]")
+def simulate(folder: Path, **options: object) -> None:
     """Be a camera: write realistic frames into FOLDER, one after the other.
 
     The scene "plain" is a gradient with some stars. "andromeda" is M31 before a
     135-mm lens at full aperture, at the edge of a town, with all its stars.
 
+    With --night one field is followed through a night of last winter, with
+    seeing, dithers, a meridian flip, hot pixels and satellites; its frames come
+    one right after the other. Its events: clouds, cirrus, patches, dew, defocus,
+    drift, wind, stray_light, cap_on, and one of obstruction, moon and twilight.
+
+    --truth saves each frame's sky and stars as .npz; of a night, one JSON file
+    with each frame's star size, transparency, place and sky, and its events.
+
     \b
     Example: arwatch simulate ~/captures --frames 20 --interval 10 --slow
+    A night: arwatch simulate ~/night --night --events clouds,dew --truth
     """
-    from arwatch import simulate as camera
+    from arwatch.commands import simulate as cameras
 
-    seen = camera.SCENES[scene](*size)
-    for path in camera.camera(folder, frames=frames, interval_s=interval, scene=seen, slow=slow, truth=truth):
-        click.echo(printable(str(path)))
+    cameras.simulate(folder, **options)  # type: ignore[arg-type]  # click has made them what they are
 
 
 @main.command(short_help="Show the main job without a camera.")

@@ -6,6 +6,8 @@ nothing of the rules in arwatch/night. The truth of a cause is the first frame t
 (a focus that walks off, the Moon, the Sun) may be told from there to the frame in which it has changed the stars'
 width, or the sky's light, by 3 %.
 
+pixel_nights.py does the same with nights that are simulated pixel by pixel and go through the whole program.
+
 Seeds below 1000 were used while the rules were written. `--first 5000` judges by others.
 """
 

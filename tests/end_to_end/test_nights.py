@@ -91,6 +91,27 @@ def test_a_night_that_was_processed_is_shown_and_chosen_from(captures, tmp_path)
     assert (again.returncode, "is not empty" in again.stderr) == (1, True)
 
 
+def test_clouds_of_a_simulated_night_are_told_from_when_they_came(tmp_path):
+    folder = tmp_path / "captures"
+    size = ("--frames", 25, "--size", "400x600")
+    taken = command("simulate", folder, "--night", *size, "--events", "clouds", "--seed", 4, "--truth")
+    assert taken.returncode == 0, taken.stderr
+    assert command("process", folder).returncode == 0
+    night = json.loads(command("night", "--json").stdout)
+    truth = json.loads((folder / "night.truth.json").read_text())
+    assert f"arwatch night {night['night']}" in taken.stderr
+    names = [frame["frame"] for frame in truth["frames"]]
+    assert [frame["frame"] for frame in night["frames"]] == names
+    (told,), (event,) = night["conditions"], truth["events"]
+    assert told["cause"] == "clouds"
+    begins = [frame["when"] for frame in night["frames"]]
+    assert abs(begins.index(told["onset"]) - names.index(event["onset"])) <= 3
+    clear = [i for i, frame in enumerate(truth["frames"]) if not frame["causes"]]
+    for i in clear:
+        sizes = (night["frames"][i]["fwhm_px"]["green"], truth["frames"][i]["fwhm_px"]["green"])
+        assert sizes[0] == pytest.approx(sizes[1], rel=0.06)
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [

@@ -87,12 +87,19 @@ def test_a_cause_is_told_with_its_onset_and_evidence(name):
 def test_cells_that_die_from_an_edge_are_an_obstruction():
     def cells(i):
         gone = (i - AT) / 3
-        return maps(transparency=lambda _, c: math.nan if c < gone else 1.0)
+        return maps(transparency=lambda _, c: 0.0 if c < gone else 1.0)
 
     (condition,) = judge(night(46, after(lambda k: {"matched": 110 - 4 * k}), cells)).conditions
     assert condition.cause is Cause.OBSTRUCTION
     assert abs(condition.first - AT) <= 3
     assert "from its left edge on" in condition.evidence
+
+
+def test_parts_of_the_frame_in_which_no_star_should_be_seen_tell_nothing():
+    def cells(i):  # as the stars of the field leave the frame on one side, or all but the bright ones drown in the sky
+        return maps(transparency=lambda _, c: math.nan if i >= AT and c < (i - AT) / 3 else 1.0)
+
+    assert judge(night(46, lambda _: {}, cells)).conditions == ()
 
 
 def test_an_obstruction_stays_one_when_most_stars_are_hidden():

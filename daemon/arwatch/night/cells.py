@@ -75,14 +75,14 @@ class Patches:
         dead = known = kept = 0
         for k, (usual, light) in enumerate(zip(self._usual, frame.light_cells, strict=True)):
             before = usual.value()
-            if before is None or len(usual) < 0.8 * len(self._frames):
+            # without a number, no star of the field should be seen there: the field has moved, or the sky is bright
+            if before is None or len(usual) < 0.8 * len(self._frames) or not math.isfinite(light):
                 unknown.add(k)
                 continue
             known += 1
-            gone = not math.isfinite(light)
-            if gone or (light < _DIMMED * before and light < before - _ERRORS * usual.jitter()):
+            if light < _DIMMED * before and light < before - _ERRORS * usual.jitter():
                 dim.add(k)
-                dead += gone or light < 0.3 * before
+                dead += light < 0.3 * before
             else:
                 kept += light > 0.8 * before
         if len(dim) < max(_FEWEST, 0.1 * known):
