@@ -94,9 +94,7 @@ class Figures:
     red_pixel_noise: float | None = _figure("adu", 4, "noise of a sample, red", card="PIXSIG_R")
     green_pixel_noise: float | None = _figure("adu", 4, "noise of a sample, green", card="PIXSIG_G")
     blue_pixel_noise: float | None = _figure("adu", 4, "noise of a sample, blue", card="PIXSIG_B")
-    concentration: float | None = _figure(
-        "", 4, "stars' light within 1.5 pixels, of that within 7", card="CONCENTR"
-    )
+    concentration: float | None = _figure("", 4, "stars' light within 1.5 pixels, of that within 7", card="CONCENTR")
     field: str | None = _figure("", 0, "token of the star field", card="FIELDREF")
     dx_px: float | None = _figure("pixel", 3, "the field's move in x since its first frame", card="SHIFT_X")
     dy_px: float | None = _figure("pixel", 3, "the field's move in y since its first frame", card="SHIFT_Y")
@@ -115,6 +113,7 @@ class Figures:
     subtract_s: float | None = _figure("s", 3, "time to find the sky; it is taken off while the file is written")
     measure_s: float | None = _figure("s", 3, "time to measure the stars")
     write_s: float | None = _figure("s", 3, "time to write the output")
+    preview_s: float | None = _figure("s", 3, "time to make the preview")
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -140,7 +139,8 @@ class Figures:
     @property
     def work_s(self) -> float:
         """Seconds of work that are known."""
-        return sum(value or 0.0 for value in (self.decode_s, self.subtract_s, self.measure_s, self.write_s))
+        stages = self.decode_s, self.subtract_s, self.measure_s, self.write_s, self.preview_s
+        return sum(value or 0.0 for value in stages)
 
 
 MEANINGS: dict[str, Meaning] = {part.name: part.metadata["meaning"] for part in fields(Figures)}
