@@ -20,7 +20,9 @@ def pytest_configure(config):
     os.environ["NUMBA_CACHE_DIR"] = str(paths.cache_folder())
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         # else every process compiles them for itself, all at once: more than a minute on two cores
-        subprocess.run([sys.executable, "-c", "from arwatch.sky import warm_up; warm_up()"], check=True)
+        subprocess.run(
+            [sys.executable, "-c", "import arwatch.stars; from arwatch.sky import warm_up; warm_up()"], check=True
+        )
 
 
 @pytest.fixture

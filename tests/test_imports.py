@@ -3,6 +3,7 @@ import sys
 
 import arwatch
 from arwatch import settings, sky, stars
+from arwatch.ledger import library
 from arwatch.output import fits
 from arwatch.simulate import Scene, camera
 
@@ -22,6 +23,7 @@ def test_public_names_are_found_where_they_are_promised():
         "Measured": stars,
         "Subtraction": sky,
         "measure": stars,
+        "nights": library,
         "open": fits,
         "subtract_background": sky,
     }

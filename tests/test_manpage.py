@@ -96,7 +96,7 @@ def test_for_all_users_they_are_where_each_shell_looks(monkeypatch):
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("ser", ["service"]), ("st", ["status"]), ("s", ["select", "service", "siril", "speed", "simulate", "status"])],
+    [("ser", ["service"]), ("st", ["status"]), ("s", ["service", "siril", "speed", "select", "simulate", "status"])],
 )
 def test_pages_and_commands_are_completed_as_topics(typed, meant):
     complete = ShellComplete(cli.main, {}, "arwatch", "_ARWATCH_COMPLETE")

@@ -59,8 +59,10 @@ SECOND = f"""
 PRAGMA user_version = 2;
 INSERT INTO queue VALUES
     (CAST('/night/1 seen.ARW' AS BLOB), 'seen', NULL, NULL, NULL, NULL, 1, 0, 0, 100, NULL, NULL),
-    (CAST('/night/2 waits.ARW' AS BLOB), 'settled', 20, 2, 'r', CAST('/night/2.fits' AS BLOB), 0, 2, 150, 100, 101, 102),
-    (CAST('/night/3 in work.ARW' AS BLOB), 'working', 30, 3, 'r', CAST('/night/3.fits' AS BLOB), 1, 1, 0, 100, 101, 102);
+    (CAST('/night/2 waits.ARW' AS BLOB), 'settled', 20, 2, 'r', CAST('/night/2.fits' AS BLOB),
+     0, 2, 150, 100, 101, 102),
+    (CAST('/night/3 in work.ARW' AS BLOB), 'working', 30, 3, 'r', CAST('/night/3.fits' AS BLOB),
+     1, 1, 0, 100, 101, 102);
 INSERT INTO history VALUES
     (1, x'2F6E696768742F34FF2E415257', 'written', 40, 4, '2026-11-21T18:00:00.000', NULL, 800,
      '{{"taken": "2026-11-21T18:00:00.000", "iso": 800, "red_level": 812.5, "write_s": 0.5}}', 'r',

@@ -151,7 +151,9 @@ def sky_of(kind, camera, level, colors):
             lights.append((rng.uniform(5, 10) / glow.max(), glow, tint(0.25)))
     if kind == "moon":
         half = np.arctan(18 / camera.focal)
-        glow = camera.moon(np.radians(rng.uniform(20, 60)), rng.choice([-1, 1]) * (half + rng.uniform(0.1, 0.8)))
+        altitude = np.radians(rng.uniform(20, 60))
+        aside = (half + rng.uniform(0.1, 0.8)) / np.cos(altitude)  # in azimuth, so that it is beside the frame
+        glow = camera.moon(altitude, rng.choice([-1, 1]) * aside)
         lights.append((rng.uniform(1, 5) / np.median(glow), glow, tint(0.15)))
     if kind == "twilight":
         glow = camera.twilight(rng.uniform(-2, 2))

@@ -71,7 +71,7 @@ def fwhm_of(image: np.ndarray) -> float:
     return 2 * (i - 1 + (row[i - 1] - half) / (row[i - 1] - row[i])) / FINE
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def _round_image(fwhm: float, beta: float | None) -> np.ndarray:
     """Draw the round image, pixel included, whose FWHM is as wanted; its sum is 1."""
     pixel = _pixel()
@@ -92,7 +92,7 @@ def _trail(length: float, angle: float) -> np.ndarray:
     return out / out.sum()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def images(optic: Optic) -> tuple[np.ndarray, ...]:
     """Draw a star in red, green and blue, each on the fine grid with the sum FINE^2: a pixel's part at each place."""
     found = []

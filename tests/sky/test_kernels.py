@@ -77,11 +77,11 @@ def test_the_cache_knows_when_it_is_complete(tmp_path):
 def test_code_of_another_version_is_removed(tmp_path):
     code = "from arwatch.sky import jit; print(jit.KERNELS[0].stats.cache_path)"
     folder = Path(run(code, NUMBA_CACHE_DIR=str(tmp_path))[0])
-    kept, stale = folder / "clipping.clipped_statistics-1.py311.nbi", folder / "arwatch-0123.sources"
+    kept, stale = folder / "clipping.clipped_statistics-1.py311.nbi", folder / "arwatch.sky-0123.sources"
     kept.touch()
     run(code, NUMBA_CACHE_DIR=str(tmp_path))
     assert kept.exists()
-    next(folder.glob("arwatch-*.sources")).rename(stale)
+    next(folder.glob("arwatch.sky-*.sources")).rename(stale)
     run(code, NUMBA_CACHE_DIR=str(tmp_path))
     assert not kept.exists()
     assert not stale.exists()

@@ -19,6 +19,7 @@ Y, X = np.meshgrid(np.linspace(-1, 1, SHAPE[0]), np.linspace(-1, 1, SHAPE[1]), i
 R2 = (Y**2 * 9 + X**2 * 16) / 25
 LENS = (1 + 0.3 * R2) ** -2 * (1 - 0.1 * R2**3)
 TILT = 1 + 0.15 * X - 0.1 * Y
+WAVES = np.cos(7 * X + 4 * Y + 1 + 0.8 * np.sin(3 * X - 2 * Y)) * (0.6 + 0.4 * np.cos(2 * X - 3 * Y))
 COLORS = np.array([0.45, 1.0, 0.62, 1.0])
 
 
@@ -32,7 +33,7 @@ def exposed(sky, objects=0.0, *, gain=2.0, seed=1, stars=1.5e-4):
 
 
 def colored(level, colors=RGGB):
-    return level * COLORS[tiled(colors, SHAPE)]
+    return level * COLORS[tiled(colors, level.shape)]
 
 
 def surface_of(mosaic, colors=RGGB, method=SMOOTH):
@@ -167,15 +168,43 @@ def test_what_is_kept_renders_what_was_subtracted(shape):
         render_surface(sky.green.mesh[1:], shape, sky.box_size, sky.model)
 
 
-def test_consecutive_frames_do_not_jump():
+@pytest.mark.parametrize(
+    "kind", ["dark corners", "town below the frame", "nebula", "band", "airglow", "nebula across the edge"]
+)
+def test_consecutive_frames_do_not_jump(kind):
+    light, objects = SKIES.get(kind, 700 * LENS), OBJECTS.get(kind, 0 * X) * LENS
+    if kind == "airglow":
+        light = light * (1 + 0.03 * WAVES)
+    light, objects, across = (np.kron(part, np.ones((2, 2))) for part in (light, objects, Y))
     shapes = []
-    for number in range(4):
-        sky = colored(700 * LENS * (TILT + 0.008 * number * Y) * (1 + 0.005 * number))
-        surface, _ = surface_of(exposed(sky, seed=number))
+    for number in range(3):
+        sky = colored(light * (1 + 0.008 * number * across) * (1 + 0.005 * number))
+        surface, _ = surface_of(exposed(sky, objects, seed=number))
         ratio = surface / sky
         shapes.append(ratio / ratio.mean())
     for one, other in pairwise(shapes):
         assert np.sqrt(np.mean((one - other) ** 2)) < 0.003
+
+
+def test_bands_of_airglow_are_sky():
+    sky = colored(np.kron(700 * LENS * (1 + 0.04 * WAVES), np.ones((2, 2))))
+    surface, _ = surface_of(exposed(sky))
+    assert error(surface, sky) < 0.006
+
+
+def test_glow_behind_trees_is_sky():
+    trees = 0.6 - 0.4 * X < Y
+    sky = colored(600 * LENS * (1 + 0.5 * np.exp((Y - 1) / 0.6 - ((X - 0.3) / 0.7) ** 2)))
+    surface, _ = surface_of(np.where(trees, exposed(0.1 * sky, stars=0), exposed(sky)))
+    assert error(surface[~trees], sky[~trees]) < 0.01
+
+
+def test_the_foot_of_a_saturated_glow_is_no_foreground():
+    glow = np.exp(-((X - 0.4) ** 2 / 0.5 + (Y - 1.15) ** 2 / 0.16))
+    sky = np.kron(5000 * LENS * (1 + 6 * glow), np.ones((2, 2)))
+    sky = np.minimum(colored(sky), 16383 - 512)
+    surface, _ = surface_of(exposed(sky))
+    assert error(surface, sky) < 0.03
 
 
 def test_a_frame_of_nothing_but_milky_way_is_not_sure():

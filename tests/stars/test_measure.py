@@ -62,6 +62,19 @@ def test_elongation_and_its_direction(ratio, angle):
     assert figures.coherence > 0.9
 
 
+@pytest.mark.parametrize(("length", "angle"), [(2.0, 30.0), (4.0, 120.0), (6.0, 75.0)])
+def test_a_trail_is_told_by_the_moments_of_its_image(length, angle):
+    """Its image, a Gaussian at every point of a line, is no ellipse."""
+    stars, steps = some(), np.linspace(-0.5, 0.5, 25) * length
+    sky = np.full(SHAPE, BLACK + 800.0)
+    c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    light = [frame_of(Stars(stars.x + t * c, stars.y + t * s, stars.flux), 2.5, noise=0.0) - sky for t in steps]
+    mosaic = np.random.default_rng(6).normal(sky + np.mean(light, axis=0), NOISE)
+    figures = measured(mosaic.astype(np.uint16)).figures
+    assert figures.axis_ratio == pytest.approx((1 + length**2 / 12 / (2.5 / 2.3548) ** 2) ** -0.5, abs=0.02)
+    assert figures.angle_deg == pytest.approx(angle, abs=2)
+
+
 def test_places_and_fluxes_are_the_true_ones():
     stars = some()
     found = measured(frame_of(stars, 2.5)).stars

@@ -13,7 +13,10 @@ from rich.markdown import Markdown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-TOPICS = ("service", "conditions", "log", "outputs", "siril", "method", "promises", "speed", "architecture")
+TOPICS = (
+    *("service", "measuring", "conditions", "log", "outputs"),
+    *("siril", "method", "promises", "speed", "architecture"),
+)
 """The pages, in the order in which a newcomer needs them; each is a file of `arwatch/docs`."""
 WIDTH = 80
 """Columns that a page takes at most."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from arwatch.commands.figures import as_object
+from arwatch.commands.words import WORDS, condition_object, hours, iso_time, local_time
 from arwatch.night.causes import Cause
 from arwatch.night.totals import totals
 from arwatch.telling.text import printable, shorten
@@ -32,8 +32,6 @@ VERSION = 1
 BLOCKS = "▁▂▃▄▅▆▇█"
 LINE_WIDTH = 40
 """Columns of a line of blocks."""
-WORDS = {cause: cause.value.replace("_", " ") for cause in Cause}
-"""Causes as people read them."""
 
 
 def show(day: date, night: Night) -> None:
@@ -73,31 +71,6 @@ def show_csv(night: Night) -> None:
     writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-
-
-def condition_object(condition: Condition, night: Night) -> dict[str, Any]:
-    """Give a condition for programs; `end` is null while it goes on."""
-    clock = any(frame.on_camera_clock for frame in night.frames)
-    return {
-        "cause": condition.cause.value,
-        "onset": _iso(condition.onset, clock),
-        "end": None if condition.end is None else _iso(condition.end, clock),
-        "frames": condition.frames,
-        "evidence": condition.evidence,
-    }
-
-
-def local_time(when: float, *, on_camera_clock: bool) -> datetime:
-    """Give a time as clocks here show it; the camera's clock as it was."""
-    moment = datetime.fromtimestamp(when, UTC)
-    return moment if on_camera_clock else moment.astimezone()
-
-
-def hours(seconds: float) -> str:
-    """Give a duration as people say it: `8.2 h`, `34 min`, `30 s`."""
-    if seconds >= 3600:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
 
 
 def blocks(values: Sequence[float | None], width: int = LINE_WIDTH) -> str:
@@ -195,7 +168,7 @@ def _shown(form: str, value: float | None) -> str:
 
 
 def _row(frame: Seen, cause: Cause) -> dict[str, Any]:
-    when = _iso(frame.when, on_camera_clock=frame.on_camera_clock)
+    when = iso_time(frame.when, on_camera_clock=frame.on_camera_clock)
     return {
         "frame": frame.path.name,
         "path": str(frame.path),
@@ -205,11 +178,6 @@ def _row(frame: Seen, cause: Cause) -> dict[str, Any]:
         "cause": cause.value if frame.state != "failed" else None,
         **as_object(frame.figures),
     }
-
-
-def _iso(when: float, on_camera_clock: bool) -> str:
-    moment = datetime.fromtimestamp(when, UTC)
-    return (moment.replace(tzinfo=None) if on_camera_clock else moment).isoformat(timespec="seconds")
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from arwatch.commands.night import hours
+from arwatch.commands.words import hours
 from arwatch.errors import ArwatchError
 from arwatch.night.choose import worth
 from arwatch.night.nights import night_of

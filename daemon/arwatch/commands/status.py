@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arwatch.commands.figures import as_object
-from arwatch.commands.night import WORDS, condition_object, hours, local_time
 from arwatch.commands.options import say
 from arwatch.commands.state import NoLedgerError, daemons_state
+from arwatch.commands.words import WORDS, condition_object, hours, local_time
 from arwatch.daemon import lease
 from arwatch.daemon.tonight import last_noon
 from arwatch.errors import ArwatchError

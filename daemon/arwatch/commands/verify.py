@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from arwatch.model.frame import Frame
     from arwatch.settings import Background
 
 MOST_ADU = 0.02
@@ -43,6 +44,8 @@ class Run(NamedTuple):
     seconds: float
     peak_mib: float
     """Of the whole process: libraries, frame and result."""
+    star_px: float | None
+    """Star size in green."""
 
 
 def verify(frames: list[Path], settings: Background) -> int:
@@ -66,6 +69,7 @@ def verify(frames: list[Path], settings: Background) -> int:
     for name in ("greatest\ndifference", "engine\ns", "photutils\ns", "times\nfaster", "engine\nMiB", "photutils\nMiB"):
         table.add_column(name, justify="right")
     console = Console()
+    sizes: list[str] = []
     bad = unread = 0
     for frame in frames:
         with console.status(f"{escape(printable(frame.name))}: engine, then photutils (10 to 20 s for 24 Mpx)"):
@@ -79,9 +83,17 @@ def verify(frames: list[Path], settings: Background) -> int:
         bad += difference > MOST_ADU
         faster = reference.seconds / engine.seconds
         numbers = (f"{difference:.5f} ADU", f"{engine.seconds:.2f}", f"{reference.seconds:.2f}", f"{faster:.0f}")
+        if engine.star_px and reference.star_px:
+            sizes.append(f"{printable(frame.name)}: {engine.star_px:.2f} px, photutils {reference.star_px:.2f} px")
         table.add_row(label, *numbers, f"{engine.peak_mib:.0f}", f"{reference.peak_mib:.0f}")
     if table.row_count:
         console.print(table)
+    if sizes:
+        console.print(
+            "\n".join(["", "star size, green (photutils measures on filled-in pixels, which widens):", *sizes, ""]),
+            markup=False,
+            highlight=False,
+        )
     counts = {"not equal": bad, "could not be read": unread}
     wrong = ", ".join(f"{count} of {len(frames)} {what}" for what, count in counts.items() if count)
     console.print(wrong or f"equal within {MOST_ADU} ADU", highlight=False)
@@ -122,6 +134,16 @@ def _run(way: str, frame: Path, settings: Background, cache: str, pipe: Connecti
         result = subtract(read.mosaic, read.colors, settings.model_copy(update={"model": "mesh"}))
         seconds = time.perf_counter() - began
         peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        pipe.send(Run(result.mosaic, seconds, peak_mib))
+        pipe.send(Run(result.mosaic, seconds, peak_mib, _star_px(way, read)))
     except (FrameError, OSError, ValueError) as error:
         pipe.send(str(error))
+
+
+def _star_px(way: str, frame: Frame) -> float | None:
+    from arwatch.stars import measure  # noqa: PLC0415 -- after the cache's place is set
+    from arwatch.stars.reference import star_size  # noqa: PLC0415
+
+    if way == "reference":
+        return star_size(frame.mosaic, frame.colors, frame.white_level)
+    measured = measure(frame.mosaic, frame.colors, black_level=frame.black_level, white_level=frame.white_level)
+    return measured.figures.green_fwhm_px

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST = 500
 """Frames that are judged: 40 ms of the loop for each new one."""
+BREAK = 20
+"""How many times longer than a judgement the pause after it is: frames of a backlog come several a second."""
 LONGEST_S = 43_200.0
 """Frames older than this before the newest one are of another night."""
 
@@ -38,6 +41,7 @@ class Conditions:
     def __init__(self, frames: Iterable[Seen] = ()) -> None:
         self._frames = deque(frames, MOST)
         self._number = max((frame.number for frame in self._frames), default=0)
+        self._judged, self._took_s = 0.0, 0.0
         self._going_on = set(self._now())
 
     def add(self, job: Job, outcome: Written, recorded: float, log: Log) -> None:
@@ -59,6 +63,8 @@ class Conditions:
             return
         kept = [frame for frame in self._frames if frame.when > seen.when - LONGEST_S]
         self._frames = deque(in_order([*kept, seen]), MOST)
+        if time.monotonic() < self._judged + BREAK * self._took_s:
+            return  # a backlog: the next frame tells
         now = self._now()
         for cause in sorted(self._going_on - now.keys()):
             log("condition.changed", cause=cause.value, state="ended", frame=job.source.path.name)
@@ -77,5 +83,8 @@ class Conditions:
 
     def _now(self) -> dict[Cause, Condition]:
         """What is at work; that nothing can be said is nothing to tell."""
+        began = time.monotonic()
         going_on = judge(list(self._frames)).now
+        self._judged = time.monotonic()
+        self._took_s = self._judged - began
         return {condition.cause: condition for condition in going_on if condition.cause is not Cause.NO_VERDICT}

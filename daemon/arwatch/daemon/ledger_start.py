@@ -12,7 +12,7 @@ from arwatch.errors import ArwatchError
 from arwatch.ledger.faults import DamagedLedgerError
 from arwatch.ledger.history import History
 from arwatch.ledger.nights import Nights
-from arwatch.ledger.seen import frames_since
+from arwatch.ledger.seen import latest
 from arwatch.ledger.store import Ledger, set_aside
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def dark_rim_since(ledger: Ledger, since: float) -> bool:
     return False
 
 
-def frames_tonight(ledger: Ledger) -> list[Seen]:
-    """Give the frames since the last noon; a ledger that cannot be asked keeps nothing from starting."""
+def latest_frames(ledger: Ledger, most: int) -> list[Seen]:
+    """Give the last frames since noon; a ledger that cannot be asked keeps nothing from starting."""
     with suppress(ArwatchError, sqlite3.Error), Nights(ledger.path.parent) as history:
-        return frames_since(history, last_noon(time.time()))
+        return latest(history, last_noon(time.time()), most)
     return []

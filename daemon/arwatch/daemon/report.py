@@ -6,8 +6,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from arwatch.daemon.conditions import Conditions
-from arwatch.daemon.ledger_start import counts_since, dark_rim_since, frames_tonight
+from arwatch.daemon.conditions import MOST, Conditions
+from arwatch.daemon.ledger_start import counts_since, dark_rim_since, latest_frames
 from arwatch.daemon.tonight import OnceANight, Tonight
 from arwatch.model.figures import line
 from arwatch.model.outcome import Failed, Skipped, Written
@@ -45,7 +45,7 @@ class Report:
     def remember(self, ledger: Ledger) -> None:
         """Take over what a ledger knows of tonight."""
         self.tonight = Tonight(partial(counts_since, ledger))
-        self.conditions = Conditions(frames_tonight(ledger))
+        self.conditions = Conditions(latest_frames(ledger, MOST))
         self.dark_rim = OnceANight(partial(dark_rim_since, ledger))
 
     def frame(self, event: str, path: Path, **facts: object) -> None:

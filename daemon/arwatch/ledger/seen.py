@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from arwatch.model.maps import Maps
@@ -33,6 +34,12 @@ def frames_since(history: Nights, noon: float) -> list[Seen]:
     return frames_of(history, datetime.fromtimestamp(noon).astimezone().date()) or _as_seen(
         [record for record in history.frames(since=noon) if record.live], history
     )
+
+
+def latest(history: Nights, since: float, most: int) -> list[Seen]:
+    """Give the last frames that were recorded since then (seconds since 1970), in the order of their exposures."""
+    records = history.frames(since=since, states=("written",), newest_first=True)
+    return _as_seen(list(islice(records, most)), history)
 
 
 def _as_seen(records: Iterable[Record], history: Nights) -> list[Seen]:

@@ -44,18 +44,19 @@ def kernel(function: Function) -> Function:
     return compiled  # type: ignore[no-any-return]
 
 
-def discard_stale() -> None:
-    """Remove from the cache what was compiled from other versions of the sources.
+def discard_stale(package: str) -> None:
+    """Remove from the cache what was compiled from other versions of a package's sources.
 
     numba compiles a kernel anew when the file that it is written in has changed, but not when that of a kernel
     that it calls has.
     """
-    current = _marker("sources")
+    kernels = [kernel for kernel in KERNELS if kernel.py_func.__module__.startswith(f"{package}.")]
+    current = _marker("sources", kernels, package)
     if current is None or current.exists():
         return
-    names = {(function.py_func.__module__.rpartition(".")[2], function.py_func.__name__) for function in KERNELS}
+    names = {(function.py_func.__module__.rpartition(".")[2], function.py_func.__name__) for function in kernels}
     with suppress(OSError):  # a user who may not write there has no code there
-        for pattern in ("arwatch-*", *(f"{module}.{name}-*.nbi" for module, name in names)):
+        for pattern in (f"{package}-*", "*.ready", *(f"{module}.{name}-*.nbi" for module, name in names)):
             for old in current.parent.glob(pattern):
                 old.unlink(missing_ok=True)
         current.touch()
@@ -63,23 +64,23 @@ def discard_stale() -> None:
 
 def mark_ready() -> None:
     """Create a file in the cache that says: it is complete for these sources and this processor."""
-    marker = _marker(f"{get_host_cpu_name()}.ready")
+    marker = _marker(f"{get_host_cpu_name()}.ready", KERNELS)
     if marker is not None:
         marker.touch()
 
 
 def is_ready() -> bool:
     """Say whether the cache is complete for these sources and this processor."""
-    marker = _marker(f"{get_host_cpu_name()}.ready")
+    marker = _marker(f"{get_host_cpu_name()}.ready", KERNELS)
     return marker is not None and marker.exists()
 
 
-def _marker(what: str) -> Path | None:
-    """Return the path of a file in the cache named by these sources and numba's version; None without a cache."""
-    folder = KERNELS[0].stats.cache_path
+def _marker(what: str, kernels: list[Any], package: str = "arwatch") -> Path | None:
+    """Return the path of a file in the cache named by kernels' sources and numba's version; None without a cache."""
+    folder = kernels[0].stats.cache_path
     if folder is None:
         return None
     stamp = hashlib.sha256(numba.__version__.encode())
-    for source in sorted({inspect.getfile(function.py_func) for function in KERNELS}):
+    for source in sorted({inspect.getfile(function.py_func) for function in kernels}):
         stamp.update(Path(source).read_bytes())
-    return Path(folder) / f"arwatch-{stamp.hexdigest()[:16]}.{what}"
+    return Path(folder) / f"{package}-{stamp.hexdigest()[:16]}.{what}"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from arwatch.sky.model import Sky, SkyModel, SubtractedMosaic
 
-jit.discard_stale()
+jit.discard_stale("arwatch.sky")
 
 
 def _smooth(*args: Any, **options: Any) -> tuple[Sky, SubtractedMosaic]:

@@ -8,3 +8,4 @@ from arwatch.stars.model import Cells, DamagedError, Measured, StarList
 __all__ = ["Cells", "DamagedError", "Field", "Measured", "Placement", "StarList", "measure", "place"]
 
 jit.REHEARSALS.append(rehearse)
+jit.discard_stale("arwatch.stars")

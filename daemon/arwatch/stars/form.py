@@ -11,22 +11,25 @@ from arwatch.sky.inputs import BANDS
 from arwatch.stars.model import CELLS
 from arwatch.stars.profile import half_light_diameter
 from arwatch.stars.selection import cells_of, width_of
-from arwatch.stars.shapes import Fit, Form, fit_form
+from arwatch.stars.shapes import Form, fit_form
 from arwatch.stars.stamps import Stamps
+from arwatch.stars.trail import Trail, trail_of
 
 if TYPE_CHECKING:
     from typing import Any
 
     from numpy.typing import NDArray
 
+    from arwatch.stars.shapes import Fit
+
 TELLING = 10
 """Stars from which on figures of the form are given."""
 OTHER_SIZE = 4.0
 """Stars whose size lies further from the others', standard deviations, are left out: what is no star, or not alone."""
+FEWEST, SORTED_OUT = 3, 3
+"""Stars that must be left, and fits of those that are."""
 REACH, NEAREST, FARTHEST = 1.6, 4.0, 14.0
 """Radius in which samples are used: in star sizes, and at least and at most, pixels."""
-TRAILED = 0.985
-"""What 1 - b/a is multiplied by, because of trails."""
 SMALLEST = 1.05
 """Pixels: no image of a star is smaller, since a pixel is a square of 1; clusters of hot pixels are."""
 
@@ -39,16 +42,6 @@ def size_of(form: Form) -> float:
     beta = 3, 0.3 % for 2.6 pixels; it leaves 1 % at most.
     """
     return form.fwhm * (1 + (0.045 + 0.4 * form.tail) / form.fwhm**4)
-
-
-def roundness(form: Form) -> float:
-    """Return short axis by long axis (b/a) of what was fitted, as second moments have it.
-
-    The image of a trail is no ellipse: it has a flat top and sharp ends. Where the round image is a Gaussian, the fit's
-    1 - b/a is too large by up to a tenth; where it has wings, it is too small by as much. The mean is taken off.
-    """
-    long, short, _ = form.axes
-    return float(1 - TRAILED * (1 - short / long))
 
 
 def seen_size(size: float, scale: int) -> float:
@@ -68,6 +61,8 @@ class Forms:
     green: Form
     red: Form | None
     blue: Form | None
+    trail: Trail | None
+    """What draws the green images out, where that is not the optics."""
     x: NDArray[np.float64]
     """(n,) of the stars that tell, pixels."""
     y: NDArray[np.float64]
@@ -91,10 +86,14 @@ class Forms:
             out["hfd_px"] = self.half_light
         if len(self.x) < TELLING:
             return out
+        long, short, angle = self.green.axes
+        ratio = short / long
+        if self.trail:
+            ratio, angle = self.trail.axis_ratio, self.trail.angle_deg
         out |= {
             "green_fwhm_px": seen_size(size_of(self.green), scale),
-            "axis_ratio": roundness(self.green),
-            "angle_deg": self.green.axes[2],
+            "axis_ratio": ratio,
+            "angle_deg": angle,
         }
         out |= {
             f"{band}_fwhm_px": seen_size(size_of(form), scale)
@@ -124,26 +123,20 @@ class Forms:
 
 def form_of(mosaic: NDArray[Any], pattern: NDArray[np.uint8], stamps: Stamps) -> Forms | None:
     """Fit the form of stars that were chosen for it; None where they have none in common."""
+    try:
+        return _form_of(mosaic, pattern, stamps)
+    except np.linalg.LinAlgError:  # samples that tell nothing, such as equal ones
+        return None
+
+
+def _form_of(mosaic: NDArray[Any], pattern: NDArray[np.uint8], stamps: Stamps) -> Forms | None:
     sigma = width_of(stamps.core[:, 1], stamps.whole[:, 1])
     green = _start(stamps, 1, sigma, np.stack([stamps.x, stamps.y], 1))
     curve = 1 / (2 * np.log(2) * sigma**2)
-    start, used = Form(curve, curve, 0.0, 0.1), np.arange(len(green))
-    fit: Fit | None = None
-    for _ in range(3):
-        radius = min(max(REACH * start.axes[0], NEAREST), FARTHEST)
-        fit = fit_form(mosaic, pattern, 1, green[used], stamps.noise[used, 1], start, radius, own_places=True)
-        if fit is None:
-            return None
-        keep = alike(fit)
-        start = fit.form
-        green[used] = fit.stars
-        if keep.all():
-            break
-        used = used[keep]
-        if len(used) < 3:
-            return None
-    if fit is None or len(used) != len(fit.stars) or fit.form.axes[1] < SMALLEST:
+    found = _sorted_out(mosaic, pattern, green, stamps.noise[:, 1], Form(curve, curve, 0.0, 0.1))
+    if found is None or found[0].form.axes[1] < SMALLEST:
         return None
+    fit, used, radius = found
     bands: dict[str, Form | None] = {}
     for band, name in enumerate(BANDS):
         if name == "green" or not (pattern == band).any():
@@ -154,13 +147,41 @@ def form_of(mosaic: NDArray[Any], pattern: NDArray[np.uint8], stamps: Stamps) ->
     size = 2 / np.maximum(fit.own[:, 0] * fit.own[:, 1] - fit.own[:, 2] ** 2, 1e-6) ** 0.25
     core = stamps.core[used, 1] / np.maximum(stamps.whole[used, 1], 1.0)
     return Forms(
-        green=fit.form, red=bands.get("red"), blue=bands.get("blue"), x=fit.stars[:, 2], y=fit.stars[:, 3], size=size,
-        ellipse=ellipse_of(fit.own), weight=fit.weight, concentration=float(np.median(core)),
+        green=fit.form,
+        red=bands.get("red"),
+        blue=bands.get("blue"),
+        trail=trail_of(mosaic, pattern, fit, stamps.noise[used, 1], radius),
+        x=fit.stars[:, 2],
+        y=fit.stars[:, 3],
+        height=fit.stars[:, 0],
+        size=size,
+        ellipse=ellipse_of(fit.own),
+        weight=fit.weight,
+        concentration=float(np.median(core)),
         half_light=half_light_diameter(
             mosaic, pattern, places=fit.stars[:, 2:], height=fit.stars[:, 0], sky=fit.stars[:, 1]
         ),
-        height=fit.stars[:, 0],
-    )  # fmt: skip
+    )
+
+
+def _sorted_out(
+    mosaic: NDArray[Any], pattern: NDArray[np.uint8], green: NDArray[np.float64], noise: NDArray[np.float64], form: Form
+) -> tuple[Fit, NDArray[np.intp], float] | None:
+    """Fit the form, and again without the stars that have another size; returns which were used, and the radius."""
+    used = np.arange(len(green))
+    for again in range(SORTED_OUT):
+        radius = min(max(REACH * form.axes[0], NEAREST), FARTHEST)
+        fit = fit_form(mosaic, pattern, 1, green[used], noise[used], form, radius, own_places=True)
+        if fit is None:
+            return None
+        keep = alike(fit)
+        if keep.all() or again == SORTED_OUT - 1:
+            return fit, used, radius
+        form, green[used] = fit.form, fit.stars
+        used = used[keep]
+        if len(used) < FEWEST:
+            return None
+    return None
 
 
 def _start(stamps: Stamps, band: int, sigma: float, places: NDArray[np.float64]) -> NDArray[np.float64]:

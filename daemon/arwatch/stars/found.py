@@ -66,8 +66,7 @@ class Found:
     streaks: int
     forms: Forms | None
     scale: int = 1
-    """Pixels of the frame along the edge of one that was measured (see `coarse`)."""
-
+    """Pixels of the frame along the edge of one that was measured (see `_coarse`)."""
     steps: int = 1
     """Of its values an ADU."""
 
@@ -149,7 +148,7 @@ def _find(mosaic: NDArray[Any], pattern: NDArray[np.uint8], ground: Ground, whit
         highest = np.sort(np.argsort(-peaks.height, kind="stable")[:MOST_PEAKS])
         peaks = Peaks(x=peaks.x[highest], y=peaks.y[highest], height=peaks.height[highest])
     saturation = _full(mosaic, white)
-    stamps = stamps_of(mosaic, pattern, peaks.x, peaks.y, ground, saturation)
+    stamps = stamps_of(mosaic, pattern, peaks.x, peaks.y, ground, saturation, threads)
     core = np.maximum(stamps.core[:, 1], 1.0)
     full = (stamps.full > 1) & (stamps.one < selection.SHARPEST)
     saturated = int((full & selection.first_of_each(stamps, core + stamps.full * white, ONE_STAR)).sum())
@@ -161,7 +160,7 @@ def _find(mosaic: NDArray[Any], pattern: NDArray[np.uint8], ground: Ground, whit
     if forms is None:
         return Found(stamps=stamps, sources=None, star=nothing, alone=nothing, saturated=saturated,
                      streaks=streaks.number, forms=None)  # fmt: skip
-    sources = sources_of(mosaic, pattern, stamps, forms.green)
+    sources = sources_of(mosaic, pattern, stamps, forms.green, threads)
     star = selection.real(stamps, sources, saturation) & ~streaks.beside
     placed = stamps._replace(x=np.nan_to_num(sources.x), y=np.nan_to_num(sources.y))
     star &= selection.first_of_each(placed, np.where(star, sources.star, 0), max(1.5, 0.5 * forms.green.fwhm))

@@ -108,12 +108,14 @@ def measure(
 
 
 def _of_few_types(mosaic: NDArray[Any]) -> NDArray[Any]:
-    """Return whole numbers as uint16 where they are in its range, and all else as float64: kernels know these two."""
-    if mosaic.dtype == np.uint16:
-        return mosaic
-    if mosaic.dtype.kind in "ui" and mosaic.min() >= 0 and mosaic.max() <= np.iinfo(np.uint16).max:
-        return mosaic.astype(np.uint16)
-    return mosaic.astype(np.float64)
+    """Return whole numbers as uint16 where they are in its range, and all else as float64: kernels know these two.
+
+    They know rows that follow each other in memory, too: anything else would be compiled when it comes.
+    """
+    whole = mosaic.dtype == np.uint16 or (
+        mosaic.dtype.kind in "ui" and mosaic.min() >= 0 and mosaic.max() <= np.iinfo(np.uint16).max
+    )
+    return np.require(mosaic, np.uint16 if whole else np.float64, ["C", "A"])
 
 
 def _placed(stars: StarList, packed: bytes) -> tuple[list[Field], Placement | None]:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arwatch.sky.jit import kernel
+from arwatch.sky.threads import share
 from arwatch.stars.detect import RESPONSE
 from arwatch.stars.shapes import Form
-from arwatch.stars.stamps import Stamps
+from arwatch.stars.stamps import Stamps, parts
 
 WIDER = 2.0
 """A peak that a form so many times as wide explains better is none of a star."""
@@ -37,23 +38,19 @@ class Sources(NamedTuple):
     """(n,) chi^2 there is over that of noise, within the form's radius."""
 
 
-def sources_of(mosaic: NDArray[Any], pattern: NDArray[np.uint8], stamps: Stamps, form: Form) -> Sources:
+def sources_of(mosaic: NDArray[Any], pattern: NDArray[np.uint8], stamps: Stamps, form: Form,
+               threads: int) -> Sources:  # fmt: skip
     """Fit place and brightness of the form to each peak."""
     n = len(stamps.x)
     found = np.full((n, 12), np.nan)
     radius = min(max(1.3 * form.axes[0], 2.6), 10.0)
-    places = np.stack([stamps.x, stamps.y], 1)
-    force(
-        mosaic,
-        pattern,
-        places,
-        stamps.sky,
-        stamps.noise,
-        (form.xx, form.yy, form.xy, form.tail),
-        radius,
-        np.array(RESPONSE),
-        found,
-    )
+    places, sky, noise = np.stack([stamps.x, stamps.y], 1), np.ascontiguousarray(stamps.sky), stamps.noise
+    numbers, response = (form.xx, form.yy, form.xy, form.tail), np.array(RESPONSE)
+
+    def some(part: slice) -> None:
+        force(mosaic, pattern, places[part], sky[part], noise[part], numbers, radius, response, found[part])
+
+    share(some, parts(n), threads)
     return Sources(
         x=found[:, 0], y=found[:, 1], height=found[:, 2:5], error=found[:, 5:8], star=found[:, 8], pixels=found[:, 9],
         wide=found[:, 10], power=found[:, 11],

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arwatch.sky.jit import kernel
+from arwatch.sky.threads import share
 from arwatch.stars.ground import Ground
 
 REACH = 12
@@ -17,6 +18,8 @@ RING = 8.0
 """The ring's inner radius, pixels."""
 CORE, WHOLE = 1.5, 7.0
 """Radii of the two apertures, pixels; their edges are soft over a pixel."""
+PART = 256
+"""Peaks that a thread takes at once."""
 FEWEST = 8
 """Samples of a band in the ring from which its sky is measured; with fewer it is the block's."""
 
@@ -50,19 +53,28 @@ class Stamps(NamedTuple):
 
 
 def stamps_of(mosaic: NDArray[Any], pattern: NDArray[np.uint8], x: NDArray[Any], y: NDArray[Any], ground: Ground,
-              saturation: float) -> Stamps:  # fmt: skip
+              saturation: float, threads: int) -> Stamps:  # fmt: skip
     """Examine peaks near (x, y), pixels."""
     place = (slice(None), *ground.index(x, y))
-    level, noise = ground.level[place].T.astype(np.float64), ground.noise[place].T.astype(np.float64)
+    level, noise = (np.ascontiguousarray(part[place].T, np.float64) for part in (ground.level, ground.noise))
     n = len(x)
     found = np.full((n, 20), np.nan)
     density = np.array([1 / max((pattern == band).mean(), 1e-9) for band in range(3)])
-    examine(mosaic, pattern, x.astype(np.float64), y.astype(np.float64), level, noise, saturation, density, found)
+
+    def some(part: slice) -> None:
+        examine(mosaic, pattern, x[part], y[part], level[part], noise[part], saturation, density, found[part])
+
+    share(some, parts(n), threads)
     return Stamps(
         x=found[:, 0], y=found[:, 1], sky=found[:, 2:5], noise=np.maximum(noise, 1e-3), core=found[:, 5:8],
         whole=found[:, 8:11], top=found[:, 11], full=found[:, 12].astype(np.int64), one=found[:, 13],
         moments=found[:, 14:17],
     )  # fmt: skip
+
+
+def parts(count: int) -> list[slice]:
+    """Cut so many peaks into parts that threads can share."""
+    return [slice(first, first + PART) for first in range(0, count, PART)]
 
 
 @kernel

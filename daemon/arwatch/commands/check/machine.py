@@ -78,12 +78,12 @@ def _kernels() -> Finding:
     os.environ.setdefault("NUMBA_CACHE_DIR", str(paths.cache_folder()))
     with contextlib.suppress(OSError):
         paths.private_folder(paths.cache_folder())
-    from arwatch.sky import kernels_cached, warm_up  # noqa: PLC0415 -- after the cache's place is set
+    from arwatch.process.run import is_warm, warm_up  # noqa: PLC0415 -- after the cache's place is set
 
-    cached, began = kernels_cached(), time.monotonic()
+    cached, began = is_warm(), time.monotonic()
     warm_up()
     done = "cached" if cached else f"compiled now in {time.monotonic() - began:.0f} s and cached"
-    if not kernels_cached():
+    if not is_warm():
         return Finding("warn", "kernels", f"compile, but cannot be kept in {paths.cache_folder()}: make it writable")
     return Finding("ok", "kernels", f"{done} in {os.environ['NUMBA_CACHE_DIR']}")
 

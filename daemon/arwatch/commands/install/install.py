@@ -31,7 +31,7 @@ STATE = Path("/var/lib/arwatch")
 CACHE = Path("/var/cache/arwatch")
 ONCE = Path("/run/systemd/system/arwatch-kernels.service")
 """Exists while the kernels are compiled."""
-WARM_UP = "from arwatch.sky import kernels_cached, warm_up; kernels_cached() or warm_up()"
+WARM_UP = "from arwatch.process.run import is_warm, warm_up; is_warm() or warm_up()"
 
 
 class InstallError(ArwatchError):

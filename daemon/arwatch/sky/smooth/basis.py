@@ -1,9 +1,11 @@
 """What the sky of a frame may look like, in the logarithm: a lens that darkens times light that varies smoothly.
 
-Light from sources outside the frame is an analytic function inside of it, whose Legendre coefficients fall
-geometrically with their degree, the faster the farther away the sources are (Trefethen, Approximation Theory and
-Approximation Practice, theorem 8.1). How large they are and how fast they fall is found from each frame itself.
+Light from sources outside the frame is analytic inside of it: its Legendre coefficients fall geometrically with their
+degree, the faster the farther away they are (Trefethen, Approximation Theory and Approximation Practice, theorem 8.1).
+How large they are and how fast they fall is found from each frame itself.
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import nnls
 
 Values = NDArray[np.float64]
+Priors = Sequence[tuple[float, float]]
 
 BEGINS, SOFTNESS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9), 0.05
 """Where a lens may begin to cut light off, and how softly, parts of the half diagonal: for any profile."""
@@ -44,13 +47,12 @@ def falling_terms(y: Values, x: Values, frame: tuple[int, int]) -> Values:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Terms:
-    """Smooth terms and falling ones, at the boxes of a frame."""
+    """Smooth terms and falling ones at the boxes, (n, smooth + falling); falling ones only have positive weights."""
 
     columns: Values
     falling: int = 0
-    """(n, smooth + falling); how many of the last ones only have positive weights."""
 
-    def solve(self, target: Values, weight: Values, priors: Sequence[tuple[float, float]]) -> Values:
+    def solve(self, target: Values, weight: Values, priors: Priors) -> Values:
         """Fit `target` (n,) by least squares with weights (n,); return the coefficients.
 
         A prior is the deviation of coefficients of degree 1, and the factor by which it falls with each degree.

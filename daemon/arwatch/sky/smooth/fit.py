@@ -2,42 +2,35 @@
 
 The bands share one shape, and differ from it by much smaller ones of their own. Fits begin at different ends: the
 middle of the levels, their lower envelope, and, where light outshines the sky at the frame's edge, the knowledge that
-this is no object. Each sorts the boxes into sky and objects, fits, and sorts again, with a tolerance that falls;
-stiff at first, in the end as flexible as the frame asks for. As a rule, all arrive at the same.
+this is no object. Each sorts the boxes into sky and objects and fits, again and again, at first with a stiff surface.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates, median_filter
 
-from arwatch.sky.smooth.basis import Terms, Values, falling_terms, smooth_terms
+from arwatch.sky.smooth.basis import Priors, Terms, Values, falling_terms, smooth_terms
 from arwatch.sky.smooth.levels import Boxes, Mask
-from arwatch.sky.smooth.regions import Regions, find_bright, find_dark
-
-Priors = Sequence[tuple[float, float]]
+from arwatch.sky.smooth.regions import OBJECT, Regions, find_bright, find_dark
 
 STARTS, BEGIN = (1.0, 0.1), 8
-"""Weight of what lies above the surface against what lies below, while a fit begins (middle and lower envelope), and
-how many rounds that takes."""
+"""Weight of what lies above the surface while a fit begins (at the middle or the lower envelope); rounds of that."""
 TOLERANCES = (0.03, 0.02, 0.014, 0.01, 0.007, 0.005, 0.0035, 0.0025, 0.0025, 0.0025, 0.0025)
 """How far a smooth sky and the real one differ, part of the sky: down to what dust and lenses leave."""
 STIFF, STIFF_PRIOR, STIFF_OWN = 6, ((0.3, 3.0),), ((0.03, 3.0),)
-"""Rounds with a stiff surface, until most objects are known: sources of light three half frames away, for the common
-shape and for the bands' own ones."""
+"""Rounds of a stiff surface, until most objects are known: light from three half frames away, for all bands and one."""
 PRIORS = tuple((size, decay) for size in (0.02, 0.05, 0.15, 0.4, 1.0) for decay in (1.5, 2.0, 2.7, 4.0, 8.0))
 OWN_PRIORS = tuple((size / 5, decay) for size, decay in PRIORS)
 """From the emptiest sky to a street lamp beside the frame."""
 OWN_DEGREE, CORRELATED = 8, 10.0
-"""Degree of the bands' own shapes at most, which are a tenth of the common one; boxes (of 2400) whose errors are one,
-since what is wrong with a box's level is wrong in its neighbours, too."""
-CHOICE, RIVAL = 0.03, 1.0
-"""Fits whose costs differ by less are mixed, so that the next frame's sky cannot jump; or explain the frame alike, so
-that where they differ, the sky is not sure."""
+"""Degree of the bands' own shapes at most; boxes (of 2400) whose errors are one, as neighbours err alike."""
+CHOICE, RIVAL = 0.03, OBJECT / 2
+"""Fits whose costs differ by less are mixed, so that the next frame's sky cannot jump. Where they differ by less than
+an object in half of the frame costs, and in shape, the sky is not sure."""
 
 
 class Shape(NamedTuple):
@@ -99,7 +92,7 @@ class Problem:
             if number % 2 and number > BEGIN // 4:
                 dark = find_dark(boxes, log_sky)
         for number, tolerance in enumerate(TOLERANCES):
-            regions = Regions.of(boxes, log_sky, dark, tolerance, glow)
+            regions = Regions.of(boxes, log_sky, dark, tolerance, glow, flexible=number > STIFF)
             glow = regions.glow
             weight = regions.weight * 3 / np.maximum(np.abs(self._deviations(log_sky, tolerance)), 3)
             weight /= 1 + (regions.leak / tolerance) ** 2
@@ -107,7 +100,7 @@ class Problem:
             shape = self.step(log_sky, weight, tolerance, priors)
             log_sky = self.log_sky(shape)
         shape = shape._replace(local=self._local(log_sky, glow & boxes.known & ~dark))
-        return shape, Regions.of(boxes, self.log_sky(shape), dark, TOLERANCES[-1], glow), dark
+        return shape, Regions.of(boxes, self.log_sky(shape), dark, TOLERANCES[-1], glow, flexible=True), dark
 
     def _deviations(self, log_sky: Values, tolerance: float) -> Values:
         """Return how far the levels lie above a surface, in deviations."""
@@ -118,9 +111,8 @@ class Problem:
         """Smooth what is left of glow beside the surface: there is no object there to be kept."""
         left = np.log(np.maximum(self.boxes.level / np.exp(log_sky), 0.2)) * glow
         left = np.where(self.boxes.full & (left < 0), 0, left)
-        fade = gaussian_filter(glow.astype(np.float64), 1.0, mode="nearest")
         smooth = [gaussian_filter(median_filter(b, 3, mode="nearest"), 0.7, mode="nearest") for b in left]
-        return np.asarray(np.array(smooth) * fade)
+        return np.asarray(np.array(smooth) * gaussian_filter(glow.astype(np.float64), 1.0, mode="nearest"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -138,15 +130,14 @@ class Surface:
         """Fit the sky of a frame of (ny, nx) pixels, in smooth terms up to some degree."""
         problem = Problem.of(boxes, frame, degree)
         bright = find_bright(boxes)
-        fits = [problem.fit(above, np.zeros_like(bright)) for above in STARTS]
-        if bright.any():
-            fits.append(problem.fit(STARTS[0], bright))
+        starts = [(above, np.zeros_like(bright)) for above in STARTS] + [(STARTS[0], bright)] * bool(bright.any())
+        fits = [problem.fit(*start) for start in starts]
         costs = np.array([regions.cost for _, regions, _ in fits])
         part = np.exp((costs.min() - costs) / CHOICE) / np.exp((costs.min() - costs) / CHOICE).sum()
         mixed = Shape(*(np.tensordot(part, np.array(each), 1) for each in zip(*(fit[0] for fit in fits), strict=True)))
         _, best, dark = fits[int(part.argmax())]
         log_sky = problem.log_sky(mixed)
-        regions = Regions.of(boxes, log_sky, dark, TOLERANCES[-1], best.glow)
+        regions = Regions.of(boxes, log_sky, dark, TOLERANCES[-1], best.glow, flexible=True)
         rivals = [problem.log_sky(fit[0]) for fit, cost in zip(fits, costs, strict=True) if cost < costs.min() + RIVAL]
         spread = max(float(np.std(rival[1] - log_sky[1])) for rival in rivals)
         return cls(problem=problem, shape=mixed, regions=regions, spread=spread)

@@ -7,6 +7,8 @@ so that it follows the hump of the sky and not the tail of the stars.
 
 # ruff: noqa: PLR0917 (compiled functions take their arguments by position)
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,7 @@ NARROW, WIDE = 3.0, 6.0
 """Where the weights of the two means end, standard deviations (a tail of stars moves the wide one further), and bins
 at least (where the noise is less than a step of the values, their mean must not stick to one)."""
 STEEP, SECOND_MOMENT = 1.2, 0.771
-"""How much wider than the noise the lower half of a steep sky's histogram is; the second moment of normal numbers
-under biweights that end at 4 deviations."""
+"""How much wider than the noise a steep sky's lower half is; second moment of normal numbers, biweights to 4 sigma."""
 
 
 @kernel

@@ -1,5 +1,7 @@
 """From the histograms of boxes to levels of the sky with their errors, stars' light taken off."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +25,7 @@ ERROR, SKEWED = 1.63, 0.473
 """What that extrapolation makes of normal numbers: the standard error of n of them, times the root of n, and the shift
 by which a distribution's skewness lowers its result, in skewness times deviation (Edgeworth's first term)."""
 FULL, MOST_FULL, FEWEST = 0.985, 0.2, 0.3
-"""Samples from this part of the white level on count as saturated, and boxes with so many of them; a box is
-known if so many of its samples are there."""
+"""Samples from this part of the white level on are saturated, and boxes with so many; known are boxes with so many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,5 +1,7 @@
 """The smooth model: a frame's boxes measured, a surface fitted, and what it takes to render it again."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import numpy as np
@@ -17,13 +19,12 @@ from arwatch.sky.smooth.levels import Boxes, measure
 from arwatch.sky.smooth.regions import OBJECT
 
 RING, FEWEST = 2, 8
-"""Points of the grid outside of each edge, which a cubic spline at the last pixel depends on; boxes along each edge at
-least, so that a surface can be told from noise."""
+"""Points of the grid outside of each edge, which a cubic spline at the edge needs; boxes along each edge at least."""
 LEAST_SKY, MOST_RESIDUAL = 0.03, 0.05
 """A fit that uses less of the frame, or leaves more of the sky, has failed."""
-SURE_SKY, SURE_RESIDUAL, SURE_SPREAD, SURE_COLOR, SURE_LEFT = 0.5, 0.01, 0.005, 0.01, 0.35
-"""One is sure that uses as much, leaves no more, comes out alike from all its starts, has no more colour of its own
-inside of the frame, and leaves no more of the frame unexplained."""
+SURE_RESIDUAL, SURE_SPREAD, SURE_COLOR, SURE_LEFT = 0.01, 0.005, 0.03, 0.55
+"""One is sure of a fit that leaves no more of the sky, is alike from all starts, has no more colour of its own in
+the frame's middle, and does not leave half of the frame unexplained: that is too little sky to know it by."""
 
 
 def fit(mosaic: ArrayLike, colors: ArrayLike, settings: Background | None = None, *, black_level: float | None = None,
@@ -59,7 +60,6 @@ def fitted(boxes: Boxes, shape: tuple[int, int], degree: int) -> tuple[Surface |
     used = float((surface.regions.weight > 0.5)[boxes.known].mean())
     residual, spread, left = surface.regions.residual, surface.spread, surface.regions.cost / OBJECT
     against = {
-        f"only {used:.0%} of the frame is sky": used < SURE_SKY,
         f"the sky is {residual:.1%} rougher than the surface": bool(used) and residual > SURE_RESIDUAL,
         f"two ways to fit it differ by {spread:.1%}": spread > SURE_SPREAD,
         "its colour changes most inside of the frame, as that of objects does": surface.color_inside() > SURE_COLOR,
@@ -74,9 +74,9 @@ def fitted(boxes: Boxes, shape: tuple[int, int], degree: int) -> tuple[Surface |
 def control_points(surface: Surface, shape: tuple[int, int], step: int, black: float, white: float) -> Values:
     """Return the coefficients of the cubic splines that are the surface, (3, gy, gx) in ADU with black.
 
-    One stands at the middle of each box of `step` pixels, and of the boxes of a ring around the frame. Values less
-    a sixth of their second differences give a spline that differs from a smooth surface in the fourth order of
-    `step` only. It lies between its coefficients: where those end at the white level, it does, too.
+    One stands at the middle of each box of `step` pixels, also of a ring around the frame. Values less a sixth of their
+    second differences give a spline that follows a smooth surface up to the fourth order of `step`. It lies between
+    its coefficients: where those end at the white level, it does, too.
     """
     rows, columns = (step * np.arange(-RING - 0.5, -(-size // step) + RING + 1, dtype=np.float64) for size in shape)
     sky = surface.at(rows, columns)
