@@ -37,6 +37,17 @@ def test_what_fits_is_not_complained_of(tmp_path: Path, night: Path) -> None:
     assert found(tmp_path, watch=watching(night), background={"box_size": 32}) == {}
 
 
+def test_the_folder_of_the_latest_picture(tmp_path: Path, night: Path) -> None:
+    def told(latest: object, **more: object) -> dict[str, str]:
+        preview = {"latest": str(latest), **more}
+        return found(tmp_path, watch=watching(night), background={"box_size": 32}, preview=preview)
+
+    assert told(tmp_path / "latest.jpg") == {}
+    away = tmp_path / "www/latest.jpg"
+    assert told(away) == {"preview": f"{away.parent} is not there: mkdir it, or correct [preview] latest"}
+    assert told(away, enabled=False) == {}
+
+
 def test_a_box_larger_than_the_frames(tmp_path: Path, night: Path) -> None:
     told = found(tmp_path, watch=watching(night))
     assert told == {

@@ -22,3 +22,11 @@ def test_dark_edges_are_counted_on_what_was_written():
     for frame, end in zip(found, ends, strict=True):
         tally.ended(frame.path, end)
     assert tally.dark_rims() == [4.56]
+
+
+def test_why_there_are_no_previews_is_said_once():
+    found = [Found(Path(f"/night/{number}.ARW"), Path("/night")) for number in range(3)]
+    tally = Tally(found)
+    for frame, reason in zip(found, (None, "no room", "no room"), strict=True):
+        tally.ended(frame.path, Written(output=Path("a.fits"), size=1, figures=Figures(), no_preview=reason))
+    assert tally.without_preview() == ["no room"]

@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +63,17 @@ def test_a_mesh_in_the_place_of_a_smooth_sky_is_told():
     assert event == "frame.written"
     assert found["reason"] == "the mesh took the place of the smooth sky: too few boxes of sky can be measured"
     assert found["sky_model"] == "mesh"
+
+
+def test_previews_that_fail_are_told_once_a_night():
+    told = []
+    report = Report(lambda event, **found: told.append((event, found)))
+    end = ended()
+    end = replace(end, outcome=replace(end.outcome, no_preview="the preview was not kept: no room"))
+    for _ in range(2):
+        report.happened(end, settle_s=0.0, waiting=0)
+    assert [event for event, _ in told] == ["frame.written", "preview.failed", "frame.written"]
+    assert told[1][1]["reason"] == "the preview was not kept: no room; frames get their outputs all the same"
 
 
 DARK = {"sky_rim": -4.56, "sky_rim_noise": 0.52}

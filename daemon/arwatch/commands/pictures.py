@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from arwatch.output.pictures import band_means, block_of, stretched
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -35,7 +37,7 @@ class Panel(NamedTuple):
 
 
 def binned(mosaic: NDArray[np.generic], colors: NDArray[np.uint8], width: int) -> NDArray[np.float64]:
-    """Return the mean of each band, (rows, columns, 3), over blocks of whole periods: `width` columns at most.
+    """Return the mean of each band, (rows, columns, 3), over blocks of whole periods; no edge is longer than `width`.
 
     Parameters
     ----------
@@ -44,18 +46,10 @@ def binned(mosaic: NDArray[np.generic], colors: NDArray[np.uint8], width: int) -
     colors
         (py, px): one period of LibRaw's colour indices from the first pixel on.
     width
-        Columns of the picture.
+        Pixels along the longer edge.
     """
-    py, px = colors.shape
-    step = max(1, -(-(mosaic.shape[1] // px) // width))
-    rows, columns = mosaic.shape[0] // (py * step), mosaic.shape[1] // (px * step)
-    total = np.zeros((rows, columns, 3))
-    bands = [0 if color == 0 else 2 if color == 2 else 1 for color in colors.ravel().tolist()]
-    for band, (y, x) in zip(bands, np.ndindex(py, px), strict=True):
-        plane = mosaic[y : rows * step * py : py, x : columns * step * px : px]
-        sums = plane.reshape(rows, step, columns, step).sum((1, 3), dtype=np.float64)
-        total[:, :, band] += sums / (step**2 * bands.count(band))
-    return total
+    means = band_means(mosaic, colors, block_of(mosaic.shape, colors, width))
+    return np.moveaxis(means, 0, -1).astype(np.float64)
 
 
 def shared_stretch(*lights: NDArray[np.float64]) -> tuple[float, float]:
@@ -90,7 +84,6 @@ def save(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
 
 
 def _drawn(panel: Panel) -> NDArray[np.uint8]:
-    scaled = np.clip((panel.light - panel.black) / panel.span, 0.0, 1.0)
     if not panel.linear:
-        scaled = np.arcsinh(STEEP * scaled) / np.arcsinh(STEEP)
-    return np.asarray(np.rint(255 * scaled), np.uint8)
+        return stretched(panel.light, panel.black, panel.span, STEEP)
+    return np.asarray(np.rint(255 * np.clip((panel.light - panel.black) / panel.span, 0.0, 1.0)), np.uint8)

@@ -29,6 +29,7 @@ from arwatch.formats.names import is_frame
 from arwatch.ledger.store import Ledger
 from arwatch.model.job import Look, Replace
 from arwatch.model.outcome import Failed, Written
+from arwatch.output.previews import FOLDER as PREVIEWS
 from arwatch.output.publish import remove_stale
 from arwatch.platform import paths
 from arwatch.platform.fs import NO_MORE_FILES, count_below, look, scan
@@ -142,6 +143,8 @@ def process(found: list[Found], settings: Settings, replace: Replace, memory: Me
     finally:  # also where Ctrl-C came before
         Console().print(done.table())
         memory.keep()
+        for reason in done.without_preview():
+            say(reason)
         if dark := done.dark_rims():
             far, count = max(dark), f"{len(dark)} of {len(found)} frames have" if len(found) > 1 else "the frame has"
             what = f"{count} edges up to {far:.1f} % darker than the middle after the subtraction"
@@ -172,8 +175,15 @@ class Tally:
 
     def dark_rims(self) -> list[float]:
         """How many per cent of the sky the edges are too dark, on the frames that the default model leaves so."""
-        figures = [end.figures for end in self._ends.values() if isinstance(end, Written)]
+        figures = [end.figures for end in self._written()]
         return [-(frame.sky_rim or 0.0) for frame in figures if frame.has_dark_rim]
+
+    def without_preview(self) -> list[str]:
+        """Say, once each, why frames have no preview."""
+        return list(dict.fromkeys(end.no_preview for end in self._written() if end.no_preview))
+
+    def _written(self) -> list[Written]:
+        return [end for end in self._ends.values() if isinstance(end, Written)]
 
     def table(self) -> Group:
         """Give the closing table: the frames in their order, then the sums."""
@@ -201,6 +211,8 @@ def happenings(found: list[Found], settings: Settings, replace: Replace) -> Iter
         free=free_room,
         clear_away=_clear_away,
         replace=replace,
+        # a root's folder and files in a service's state folder would be in the service's way
+        previews=paths.state_folder(settings.state) / PREVIEWS if os.geteuid() else None,
         first_alone=settings.measure.enabled,
     )
     try:

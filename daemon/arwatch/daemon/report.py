@@ -34,6 +34,8 @@ class Report:
         """Of tonight, across restarts, as soon as the ledger is open."""
         self.dark_rim = OnceANight(lambda _since: False)
         """The same for the warning that the default model leaves dark edges."""
+        self.previews = OnceANight(lambda _since: False)
+        """The same for previews that cannot be made or kept."""
         self.retrying: set[Path] = set()
         """Frames of which an attempt failed, and that will get another."""
         self.counts = {"written": 0, "skipped": 0, "failed": 0, "retried": 0}
@@ -108,6 +110,9 @@ class Report:
             self.conditions.add(end.job, outcome, time.time(), self.log)
             if figures.has_dark_rim and self.dark_rim.is_first():
                 self._tell_dark_rim(path, figures)
+            if outcome.no_preview and self.previews.is_first():
+                reason = f"{outcome.no_preview}; frames get their outputs all the same"
+                self.log("preview.failed", frame=path.name, path=str(path), reason=reason)
         elif isinstance(outcome, Skipped):
             self.frame("frame.skipped", path, output=str(outcome.output), reason=outcome.reason)
         elif isinstance(outcome, Failed):

@@ -22,6 +22,7 @@ from arwatch.daemon.retention import Retention
 from arwatch.errors import ArwatchError, SettingsError
 from arwatch.ledger.faults import DamagedLedgerError, is_passing
 from arwatch.model.outcome import Skipped, Written
+from arwatch.output.previews import FOLDER as PREVIEWS
 from arwatch.platform import machine, paths
 from arwatch.process.stages import recipe
 from arwatch.telling import systemd
@@ -180,7 +181,8 @@ class Service:
         opened.callback(self._folders.close)
         self._folders.begin()
         roots = self._folders.paths
-        ledger = open_ledger(paths.state_folder(self._settings.state), roots, self._report.log)
+        state = paths.state_folder(self._settings.state)
+        ledger = open_ledger(state, roots, self._report.log)
         self._report.remember(ledger)
         for entry in list(ledger.entries("settled")) if self._backlog != ALL else ():
             if self._backlog.leaves(entry.mtime_ns):
@@ -205,6 +207,7 @@ class Service:
             policy=policy,
             free=self._folders.free,
             clear_away=self._folders.clear_away,
+            previews=state / PREVIEWS,
         )
         opened.callback(self._scheduler.close)
         self._arrivals = Arrivals(

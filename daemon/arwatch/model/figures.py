@@ -113,6 +113,7 @@ class Figures:
     subtract_s: float | None = _figure("s", 3, "time to find the sky; it is taken off while the file is written")
     measure_s: float | None = _figure("s", 3, "time to measure the stars")
     write_s: float | None = _figure("s", 3, "time to write the output")
+    preview_s: float | None = _figure("s", 3, "time to make the preview")
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -138,7 +139,8 @@ class Figures:
     @property
     def work_s(self) -> float:
         """Seconds of work that are known."""
-        return sum(value or 0.0 for value in (self.decode_s, self.subtract_s, self.measure_s, self.write_s))
+        stages = self.decode_s, self.subtract_s, self.measure_s, self.write_s, self.preview_s
+        return sum(value or 0.0 for value in stages)
 
 
 MEANINGS: dict[str, Meaning] = {part.name: part.metadata["meaning"] for part in fields(Figures)}

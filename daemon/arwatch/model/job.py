@@ -68,5 +68,7 @@ class Job:
     """The wanted name was given to another frame, whether its output still lies there or not."""
     field: bytes = b""
     """The star fields that the frame may be of, packed."""
+    previews: Path | None = None
+    """Folder for previews, in the state folder; None: none are made."""
     fresh: bool = False
     """The file that was under the source's path before had gone: this is another frame."""

@@ -26,6 +26,10 @@ class Written:
     """The star fields, this frame included, packed; empty: there are none."""
     not_measured: str | None = None
     """Why nothing is known of the stars, where that is a mistake of arwatch."""
+    preview: Path | None = None
+    """A small picture of the frame; None: there is none."""
+    no_preview: str | None = None
+    """Why there is none, or why the picture that shows the latest frame is an older one's."""
     left_alone: str | None = None
     """Why the output has another name than the frame's: what lies there and was not replaced."""
 

@@ -40,7 +40,9 @@ def is_temporary(name: str) -> bool:
 
 
 @contextmanager
-def published(output: Path, *, within: Path | None = None, new: bool = False) -> Iterator[BinaryIO]:
+def published(
+    output: Path, *, within: Path | None = None, new: bool = False, synced: bool = True
+) -> Iterator[BinaryIO]:
     """Open a temporary file that becomes `output` when the block ends, and vanishes when it raises.
 
     A symbolic link of that name is replaced itself, not what it points to.
@@ -53,6 +55,8 @@ def published(output: Path, *, within: Path | None = None, new: bool = False) ->
         The folder that the output may not leave: `output` begins with it, and no symbolic link below it is followed.
     new
         Replace nothing: what lies under the name by then is left alone.
+    synced
+        Wait for the disk. Without that a power cut may leave an empty file: for what can be done without.
 
     Raises
     ------
@@ -67,12 +71,14 @@ def published(output: Path, *, within: Path | None = None, new: bool = False) ->
             with _temporary(folder) as (temporary, file):
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if synced:
+                    os.fsync(file.fileno())
                 if new:
                     _rename_new(temporary, output, folder)
                 else:
                     os.replace(temporary, output.name, src_dir_fd=folder, dst_dir_fd=folder)
-            _sync_folder(folder)
+            if synced:
+                _sync_folder(folder)
     except OSError as error:
         raise _explained(error, output) from error
 

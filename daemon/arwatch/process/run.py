@@ -17,6 +17,7 @@ from arwatch.platform.fs import look, look_closely
 from arwatch.process.decode import decode
 from arwatch.process.destination import made_before, target_of
 from arwatch.process.measure import measure, measure_file
+from arwatch.process.preview import preview
 from arwatch.process.stages import is_current
 from arwatch.process.subtract import subtract
 from arwatch.process.write import FINGERPRINT, write
@@ -79,6 +80,9 @@ def _run_stages(job: Job) -> Outcome:
         else:
             break
     figures = replace(figures, decode_s=decode_s, subtract_s=subtract_s, measure_s=measure_s, write_s=clock.lap())
+    # last: whatever a disk or a picture does now, the frame has its output
+    previewed = preview(job, decoded.frame, subtracted)
+    figures = replace(figures, preview_s=clock.lap())
     old = target.replaces
     renewed = old is not None and old.fingerprint == fingerprint and not is_current(old.recipe, job.settings)
     return Written(
@@ -88,6 +92,8 @@ def _run_stages(job: Job) -> Outcome:
         sighting=measured.sighting,
         field=measured.field,
         not_measured=measured.failure,
+        preview=previewed.path,
+        no_preview=previewed.failure,
         renewed=renewed,
         left_alone=target.left_alone,
     )

@@ -33,6 +33,7 @@ STAGES = (
     Stage("subtract", ("background",)),
     Stage("measure", ()),
     Stage("write", ("output.profile", "output.image", "output.values", "output.pedestal_adu", "output.compress")),
+    Stage("preview", ()),
 )
 
 

@@ -1,4 +1,4 @@
-"""The last stage: the subtracted mosaic -> its FITS file, published and read back."""
+"""The fourth stage: the subtracted mosaic -> its FITS file, published and read back."""
 
 from __future__ import annotations
 

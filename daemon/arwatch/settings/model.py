@@ -55,6 +55,12 @@ def _ends_as_fits(value: str) -> str:
     return _part_of_a_name(value)
 
 
+def _picture(value: str) -> str:
+    if value and not value.lower().endswith((".jpg", ".jpeg")):
+        raise ValueError("must end in .jpg")
+    return _folder(value)
+
+
 def _zone(value: str) -> str:
     if not value or re.fullmatch(r"[+-](0\d|1[0-5]):[0-5]\d", value):
         return value
@@ -121,6 +127,21 @@ class Measure(Section):
     """Whether the stars of each frame are measured."""
 
     enabled: bool = True
+
+
+class Preview(Section):
+    """Whether people get a small picture of each frame, and where they see the latest one."""
+
+    enabled: bool = True
+    keep_mib: Annotated[int, Field(ge=1, le=1_000_000)] = 500
+    """Previews that are kept, MiB: the oldest go first."""
+    latest: Annotated[str, AfterValidator(_picture)] = ""
+    """The picture that always shows the latest frame; empty: latest.jpg beside the previews."""
+
+    @property
+    def folder(self) -> str:
+        """Folder of the latest picture, where the settings name one, else empty."""
+        return str(Path(self.latest).parent) if self.latest else ""
 
 
 class Output(Section):
@@ -223,6 +244,7 @@ class Settings(Section):
     watch: Watch = Watch()
     background: Background = Background()
     measure: Measure = Measure()
+    preview: Preview = Preview()
     output: Output = Output()
     workers: Workers = Workers()
     disk: Disk = Disk()

@@ -83,6 +83,7 @@ EVENTS: dict[str, Kind] = {
     "sky.rim": Kind(
         "warning", "the default model leaves dark edges; told once a night, with the setting that mends it"
     ),
+    "preview.failed": Kind("warning", "a preview could not be made or kept; told once a night, with the reason"),
     "outputs.kept": Kind("info", "outputs made with other settings were kept; the reason says how to renew them"),
     "frame.gone": Kind("info", "the frame was removed or renamed before it was processed", noisy=True),
     "backlog.progress": Kind("info", "how many frames wait, the rate, the time left"),

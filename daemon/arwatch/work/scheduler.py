@@ -56,6 +56,8 @@ class Scheduler:
         (folder, root) -> removes what a killed worker left of unfinished outputs in a folder below `root`.
     replace : Replace
         Which outputs are made again though they are there.
+    previews : Path or None
+        Folder for the frames' previews; None: none are made.
     first_alone : bool
         Whether the other frames wait for the end of the first one: its stars are the field that they are matched to.
     """
@@ -71,6 +73,7 @@ class Scheduler:
         free: Callable[[Path], Free],
         clear_away: Callable[[Path, Path], None],
         replace: Replace = KEEP,
+        previews: Path | None = None,
         first_alone: bool = False,
     ) -> None:
         self._ledger = ledger
@@ -78,6 +81,7 @@ class Scheduler:
         self._clear_away = clear_away
         self._closed: frozenset[Path] = frozenset()
         self._replace = replace
+        self._previews = previews
         self._first_alone = first_alone
         self._in_work: dict[Path, Entry] = {}
         self._reports: deque[Report] = deque()
@@ -218,6 +222,7 @@ class Scheduler:
             replace=self._replace,
             given_away=self._is_given_away(wanted, entry.path),
             field=self._ledger.field(),
+            previews=self._previews,
             fresh=self._ledger.had_gone(entry.path),
         )
 

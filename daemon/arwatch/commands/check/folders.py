@@ -66,7 +66,7 @@ class Folders:
         watched = [Path(name).expanduser().absolute() for name in settings.watch.folders]
         if not watched:
             yield Finding("warn", "folders", "none in the settings: name them at `arwatch run FOLDER`")
-        for name in filter(_is_relative, (*settings.watch.folders, settings.output.folder)):
+        for name in filter(_is_relative, (*settings.watch.folders, settings.output.folder, settings.preview.latest)):
             what = "depends on the folder that arwatch is started in, which for a service is /: write the whole path"
             yield Finding("warn", "path", f"{name} {what}")
         for folder in watched:
@@ -83,6 +83,9 @@ class Folders:
         for folder in filter(self._is_there, outputs):  # of a disk that is away nothing is known
             yield _disk(folder, settings.disk.min_free_mib)
         yield self._state(settings)
+        if settings.preview.enabled and settings.preview.folder:
+            folder = Path(settings.preview.folder).expanduser().absolute()
+            yield self._usable("preview", folder, EVERYTHING, "mkdir it, or correct [preview] latest")
 
     def _usable(self, what: str, folder: Path, needs: int, otherwise: str) -> Finding:
         if not self._is_there(folder):

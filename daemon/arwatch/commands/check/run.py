@@ -54,7 +54,7 @@ def _findings(settings: Settings, path: Path | None) -> Iterator[Finding]:
     elif (unit := service_of(path)) is not None:
         how = f"you see the folders as yourself; as the service does: {with_sudo(unit, 'check')}"
         yield Finding("warn", "service", how)
-    names = [*settings.watch.folders, settings.output.folder, settings.state.folder]
+    names = [*settings.watch.folders, settings.output.folder, settings.state.folder, settings.preview.folder]
     with Folders([Path(name).expanduser().absolute() for name in names if name], account) as folders:
         if account is not None:
             account.become()

@@ -185,7 +185,7 @@ def _write_config(where: Installation, given: Path | None, steps: Steps) -> None
 
 def _folders(settings: Settings) -> list[Path]:
     """Give the folders that arwatch writes to."""
-    names = [*settings.watch.folders, settings.output.folder, settings.state.folder]
+    names = [*settings.watch.folders, settings.output.folder, settings.state.folder, settings.preview.folder]
     folders = [Path(name) for name in dict.fromkeys(names) if name]
     for folder in folders:
         if not folder.is_absolute() or ".." in folder.parts:

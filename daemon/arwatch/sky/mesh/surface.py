@@ -39,9 +39,12 @@ class Positions(NamedTuple):
     """Pixels from `edges[i]` to before `edges[i + 1]` have i as their `first`."""
 
     @classmethod
-    def of(cls, size: int, box_size: int) -> Positions:
-        """Place `size` pixels among boxes of `box_size` pixels, or of `size` if that is smaller."""
-        position = (np.arange(size) + 0.5) / min(box_size, size) - 0.5
+    def of(cls, size: int, box_size: int, block: int = 1) -> Positions:
+        """Place `size` pixels among boxes of `box_size` pixels, or of `size` if that is smaller.
+
+        With `block` it is the centres of as many whole blocks of so many pixels instead.
+        """
+        position = (np.arange(size // block) + 0.5) * block / min(box_size, size) - 0.5
         cell = np.floor(position).astype(np.int64)
         first = cell + 1  # coefficient 0 is that of box -2, and a pixel's first one is that of box cell - 1
         return cls(first=first, fraction=position - cell, edges=np.searchsorted(first, np.arange(first[-1] + 2)))
@@ -140,7 +143,11 @@ def _exact_coefficients(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def render_surface(
-    mesh: NDArray[np.floating[Any]], shape: tuple[int, int], box_size: int, model: str = "mesh"
+    mesh: NDArray[np.floating[Any]],
+    shape: tuple[int, int],
+    box_size: int,
+    model: str = "mesh",
+    block: tuple[int, int] = (1, 1),
 ) -> NDArray[np.float32]:
     """Render a mesh at full resolution: what `subtract_background` takes off, in the same numbers.
 
@@ -155,11 +162,13 @@ def render_surface(
         Edge of a box in pixels: of the settings, or `Sky.box_size`.
     model
         What the mesh is: `Sky.model`.
+    block
+        Height and width of blocks of pixels: the surface is rendered at the centres of whole ones only.
 
     Returns
     -------
     numpy.ndarray
-        float32 (ny, nx), ADU.
+        float32 (ny, nx), ADU; with blocks a value for each of them.
 
     Raises
     ------
@@ -170,8 +179,9 @@ def render_surface(
     if model == "mesh" and np.shape(mesh) != expected:
         raise ValueError(f"mesh of shape {np.shape(mesh)}: boxes of {box_size} in {shape} need {expected}")
     make = spline_through if model == "mesh" else spline_of
-    rendered = np.empty(shape, np.float32)
-    render(make(mesh, shape, box_size), rendered)
+    rendered = np.empty((shape[0] // block[0], shape[1] // block[1]), np.float32)
+    rows, columns = (Positions.of(*axis) for axis in zip(shape, (box_size, box_size), block, strict=True))
+    render(make(mesh, shape, box_size)._replace(rows=rows, columns=columns), rendered)
     return rendered
 
 
