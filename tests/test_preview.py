@@ -194,8 +194,12 @@ def test_a_preview_that_fails_costs_only_itself(job: Job, tmp_path: Path, case: 
     outcome = process(job)
     assert isinstance(outcome, Written)
     assert outcome.output.exists()
-    assert outcome.preview is None
-    assert outcome.no_preview.startswith("the preview was not kept: ")
+    if case == "latest has no folder":
+        assert outcome.preview.exists()
+        assert outcome.no_preview.startswith("the picture of the latest frame was not renewed: ")
+    else:
+        assert outcome.preview is None
+        assert outcome.no_preview.startswith("the preview was not kept: ")
     assert not (tmp_path / "elsewhere").exists() or names(tmp_path / "elsewhere") == []
 
 

@@ -59,11 +59,14 @@ def preview(job: Job, frame: Frame, subtracted: Subtracted) -> Previewed:
         picture = _jpeg(small(frame, subtracted, job), "4:2:0")
         parts = _jpeg(crops(frame, subtracted), "4:4:4")  # as many samples of colour as of light: stars are points
         keep(job.previews, {path.name: picture, path.stem + CROPS: parts}, settings.keep_mib)
-        show_latest(latest, picture, source.mtime_ns)
     except ArwatchError as error:
         return Previewed(failure=f"the preview was not kept: {error}")
     except Exception as error:
         return Previewed(failure=f"the preview could not be made: {error!r}")
+    try:
+        show_latest(latest, picture, source.mtime_ns)
+    except ArwatchError as error:
+        return Previewed(path=path, failure=f"the picture of the latest frame was not renewed: {error}")
     return Previewed(path=path)
 
 
