@@ -75,7 +75,7 @@ def test_they_come_back_as_they_were_kept(figures):
     ],
 )
 def test_a_rim_is_dark_if_it_is_below_the_noise(figures, dark):
-    assert figures.has_dark_rim == dark
+    assert figures.dark_rim == (-figures.sky_rim if dark else None)
 
 
 def test_every_figure_says_what_it_is():

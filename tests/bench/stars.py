@@ -14,11 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import convolve
 from scipy.spatial import cKDTree
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -28,6 +26,7 @@ from arwatch import measure, subtract_background
 from arwatch.sky import warm_up
 from arwatch.stars.found import find
 from arwatch.stars.ground import ground_of
+from arwatch.stars.reference import green_plane, stars_of
 from figures import machine
 from star_scenes import BLACK, RGGB, WHITE, Catalogue, Optic, Shot, Truth, expose, field_of
 
@@ -48,35 +47,10 @@ def taken(seed: int, optic: Optic, count: int = 1500, shape=SHAPE, **shot) -> Tr
     return expose(rng, optic, field_of(rng, shape, count), Shot(shape=shape, **shot))
 
 
-def green_plane(mosaic: np.ndarray) -> np.ndarray:
-    """Fill the other colours' pixels in from their four green neighbours."""
-    green = mosaic.astype(np.float64)
-    y, x = np.indices(mosaic.shape, sparse=True)
-    other = (y + x) % 2 == 0
-    cross = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]) / 4
-    return np.where(other, convolve(green, cross, mode="nearest"), green)
-
-
 def by_photutils(plane: np.ndarray, fwhm: float = 3.0, most: int = 60) -> tuple[np.ndarray, float]:
     """Return the places that DAOStarFinder finds, and the median size that fit_fwhm gives the brighter ones."""
-    from astropy.stats import sigma_clipped_stats  # noqa: PLC0415
-    from photutils.detection import DAOStarFinder  # noqa: PLC0415
-    from photutils.psf import fit_fwhm  # noqa: PLC0415
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        _, level, noise = sigma_clipped_stats(plane[::3, ::5])
-        found = DAOStarFinder(threshold=5 * noise, fwhm=fwhm)(plane - level)
-        if found is None:
-            return np.zeros((0, 2)), np.nan
-        names = found.colnames
-        x, y = (next(n for n in (f"{a}_centroid", f"{a}centroid") if n in names) for a in "xy")
-        found.sort("flux", reverse=True)
-        places = np.column_stack([found[x], found[y]])
-        inside = (places > 12).all(1) & (places < np.array(plane.shape[::-1]) - 13).all(1)
-        good = places[inside & (found["peak"] < 0.8 * (WHITE - level))][:most]
-        size = fit_fwhm(plane - level, xypos=good, fwhm=fwhm, fit_shape=11) if len(good) else [np.nan]
-    return places, float(np.median(size))
+    places, size = stars_of(plane, WHITE, fwhm, most)
+    return places, np.nan if size is None else size
 
 
 def by_siril(plane: np.ndarray) -> float:
@@ -108,7 +82,7 @@ def sizes(seeds: range) -> None:
                 if other >= 1.9:
                     worst["red and blue"] += [size / other - 1 for size in (figures.red_fwhm_px, figures.blue_fwhm_px)]
                 if seed == seeds[0]:
-                    plane = green_plane(truth.mosaic)
+                    plane = green_plane(truth.mosaic, RGGB)
                     # its size is that without the pixel
                     without = by_photutils(plane, width)[1]
                     worst["photutils"].append(np.sqrt(without**2 + 5.545 / 12) / width - 1)
@@ -176,7 +150,7 @@ def detection(seeds: range) -> None:
             false.append(int((cKDTree(real).query(places)[0] > 2).sum()))
             listed += len(places)
             if seed == seeds[0]:
-                plane = green_plane(truth.mosaic)
+                plane = green_plane(truth.mosaic, RGGB)
                 places = by_photutils(plane, width, 1)[0]
                 theirs.append(
                     (np.mean(cKDTree(places).query(real[want])[0] < 1.5), (cKDTree(real).query(places)[0] > 2).sum())
@@ -188,7 +162,7 @@ def detection(seeds: range) -> None:
         ).figures.green_stars
         for seed in seeds
     ]
-    plane = green_plane(taken(seeds[0], Optic(), 0, (4024, 6024), hot=10_000, sky=(0, 0, 0), cosmic=50).mosaic)
+    plane = green_plane(taken(seeds[0], Optic(), 0, (4024, 6024), hot=10_000, sky=(0, 0, 0), cosmic=50).mosaic, RGGB)
     row("star completeness at SNR 10 (green)", "95 %", "98 %",
         f"{100 * np.mean(found):.1f} % of {len(found)} (photutils {100 * theirs[:, 0].mean():.1f} %)")  # fmt: skip
     row("false stars in dark frames with 10,000 hot pixels", "at most 3", "0",
@@ -320,7 +294,7 @@ def real_frames(folder: Path) -> None:
     for path in sorted(folder.glob("sky_*.ARW")):
         frame = formats.read(path)
         f = measure(frame.mosaic, frame.colors, black_level=frame.black_level, white_level=frame.white_level).figures
-        places, size = by_photutils(green_plane(frame.mosaic), f.green_fwhm_px or 3.0)
+        places, size = by_photutils(green_plane(frame.mosaic, frame.colors), f.green_fwhm_px or 3.0)
         three = " ".join("-" if v is None else f"{v:.2f}" for v in (f.red_fwhm_px, f.green_fwhm_px, f.blue_fwhm_px))
         ratio = "-" if f.axis_ratio is None else f"{f.axis_ratio:.2f} at {f.angle_deg:.0f}"
         print(f"| {path.name} | {f.green_stars} | {three} | {ratio} | {f.saturated_stars} | {f.streaks} | "

@@ -9,6 +9,8 @@ from arwatch.model.figures import MEANINGS, Figures
 BANDS = ("red", "green", "blue")
 BY_BAND = {"fwhm_px": "fwhm_px", "stars": "stars", "noise_adu": "pixel_noise"}
 """Name in the object -> figure of each band."""
+UNDERSAMPLED_PX = 2.0
+"""Stars narrower than this: their shape is not known well."""
 
 
 def as_object(figures: Figures) -> dict[str, Any]:
@@ -22,7 +24,7 @@ def as_object(figures: Figures) -> dict[str, Any]:
     single = {name: known.get(name) for name in MEANINGS if name.partition("_")[0] not in BANDS}
     return (
         by_band
-        | {"sky_adu": {band: _above_black(figures, band) for band in BANDS}}
+        | {"sky_adu": {band: above_black(figures, band) for band in BANDS}}
         | single
         | {
             "fwhm_error_px": known.get("green_fwhm_error_px"),
@@ -31,11 +33,8 @@ def as_object(figures: Figures) -> dict[str, Any]:
     )
 
 
-UNDERSAMPLED_PX = 2.0
-"""Stars narrower than this: their shape is not known well."""
-
-
-def _above_black(figures: Figures, band: str) -> float | None:
+def above_black(figures: Figures, band: str) -> float | None:
+    """Give a band's sky above the black level, ADU; None: not known."""
     level: float | None = getattr(figures, f"{band}_level")
     if level is None or figures.black_level is None:
         return None

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
     from arwatch.model.outcome import Outcome
     from arwatch.settings import Settings
-
-FITS_ENDINGS = (".fits", ".fit", ".fts", ".fits.fz")
 
 
 def find(given: Iterable[Path], settings: Settings) -> list[Path]:
@@ -66,16 +63,7 @@ def _outputs(folder: Path, settings: Settings) -> list[Path]:
 
 def measure(found: Sequence[Path], settings: Settings, *, as_json: bool) -> int:
     """Print the figures of each frame; gives the number of frames that could not be measured."""
-    console = Console(stderr=True)
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    progress = process.progress_bar(Console(stderr=True), transient=True)
     ends: list[tuple[Path, Outcome]] = []
     try:
         with progress:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from arwatch.commands.figures import as_object
+from arwatch.commands.figures import above_black, as_object
 from arwatch.commands.words import WORDS, condition_object, hours, iso_time, local_time
 from arwatch.night.causes import Cause
 from arwatch.night.totals import totals
@@ -107,8 +107,8 @@ def _head(day: date, night: Night) -> list[str]:
 
 def sky_rate(figures: Figures) -> float | None:
     """Give the green sky above black, ADU a second; None: not known."""
-    level, black, exposure_s = figures.green_level, figures.black_level, figures.exposure_s
-    return None if level is None or black is None or not exposure_s else (level - black) / exposure_s
+    light = above_black(figures, "green")
+    return None if light is None or not figures.exposure_s else light / figures.exposure_s
 
 
 CHARTED: tuple[tuple[str, str, Callable[[Figures], float | None]], ...] = (
@@ -132,7 +132,7 @@ def _lines(frames: Iterable[Seen]) -> list[str]:
 
 
 def _told(condition: Condition, night: Night) -> str:
-    clock = any(frame.on_camera_clock for frame in night.frames)
+    clock = night.on_camera_clock
     begin = f"{local_time(condition.onset, on_camera_clock=clock):%H:%M}"
     end = "on " if condition.end is None else f"to {local_time(condition.end, on_camera_clock=clock):%H:%M}"
     return f"{begin} {end} {WORDS[condition.cause]}: {condition.evidence}"

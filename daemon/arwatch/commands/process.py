@@ -113,15 +113,7 @@ def process(found: list[Found], settings: Settings, replace: Replace, memory: Me
     """Process frames with all workers, and remember them; gives the number of frames that failed."""
     console = Console(stderr=True)
     done, folders = Tally(found), NewFolders(found, settings)
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
+    progress = progress_bar(console, _Rate())
     try:
         with progress:
             task = progress.add_task("starting", total=len(found))
@@ -152,6 +144,20 @@ def process(found: list[Found], settings: Settings, replace: Replace, memory: Me
     return done.failed()
 
 
+def progress_bar(console: Console, *more: ProgressColumn, transient: bool = False) -> Progress:
+    """Make the line that shows how many frames are done and how long the others take; nothing where nobody reads it."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        *more,
+        TimeRemainingColumn(),
+        console=console,
+        transient=transient,
+        disable=not console.is_terminal,
+    )
+
+
 @dataclass(slots=True)
 class Tally:
     """What has become of the frames so far, and how long it took."""
@@ -175,8 +181,8 @@ class Tally:
 
     def dark_rims(self) -> list[float]:
         """How many per cent of the sky the edges are too dark, on the frames that the default model leaves so."""
-        figures = [end.figures for end in self._written()]
-        return [-(frame.sky_rim or 0.0) for frame in figures if frame.has_dark_rim]
+        rims = (end.figures.dark_rim for end in self._written())
+        return [rim for rim in rims if rim is not None]
 
     def without_preview(self) -> list[str]:
         """Say, once each, why frames have no preview."""

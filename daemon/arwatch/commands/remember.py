@@ -12,7 +12,7 @@ from arwatch.commands.account import account_of
 from arwatch.commands.options import say
 from arwatch.errors import ArwatchError
 from arwatch.ledger.store import Ledger
-from arwatch.model.outcome import Skipped, Written
+from arwatch.model.outcome import Failed, Skipped
 from arwatch.output.naming import output_folder
 from arwatch.platform.paths import state_folder
 from arwatch.process.stages import recipe
@@ -50,7 +50,7 @@ class Memory:
         """Take note of a frame's end."""
         source = end.job.source.path
         wanted = output_folder(source, self._roots[source], self._settings.output)
-        if isinstance(end.outcome, (Written, Skipped)) and end.outcome.output.parent == wanted:
+        if not isinstance(end.outcome, Failed) and end.outcome.output.parent == wanted:
             self._ends.append(end)
 
     def keep(self) -> None:
@@ -88,13 +88,16 @@ class Memory:
 def _add(ledger: Ledger, end: Ended) -> None:
     """Let a frame live its whole life in the ledger in one step."""
     outcome, source = end.outcome, end.job.source
+    if isinstance(outcome, Failed):
+        return
     known = ledger.get(source.path)
+    if isinstance(outcome, Skipped) and known is not None and known.has_output:
+        return
     with ledger.together():
-        if isinstance(outcome, Written) or (isinstance(outcome, Skipped) and not (known and known.has_output)):
-            ledger.saw(source.path, live=False)
-            ledger.settled(source.path, source.look)
-            ledger.started(source.path, outcome.output, recipe(end.job.settings))
-        if isinstance(outcome, Written):
-            ledger.written(source.path, outcome.size, outcome.figures, sighting=outcome.sighting, field=outcome.field)
-        elif isinstance(outcome, Skipped) and not (known and known.has_output):
+        ledger.saw(source.path, live=False)
+        ledger.settled(source.path, source.look)
+        ledger.started(source.path, outcome.output, recipe(end.job.settings))
+        if isinstance(outcome, Skipped):
             ledger.written(source.path, outcome.size, outcome.figures, recipe=outcome.recipe, skipped=True)
+        else:
+            ledger.written(source.path, outcome.size, outcome.figures, sighting=outcome.sighting, field=outcome.field)

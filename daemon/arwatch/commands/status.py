@@ -15,7 +15,7 @@ import click
 
 from arwatch.commands.figures import as_object
 from arwatch.commands.options import say
-from arwatch.commands.state import NoLedgerError, daemons_state
+from arwatch.commands.state import daemons_state
 from arwatch.commands.words import WORDS, condition_object, hours, local_time
 from arwatch.daemon import lease
 from arwatch.daemon.tonight import last_noon
@@ -127,7 +127,7 @@ def _look(folders: Sequence[Path], settings: Settings, path: Path | None) -> Sta
             counts = {str(s): n for s, n in (history.counts() | Counter(e.state for e in history.queue())).items()}
             frames = frames_since(history, last_noon(time.time()))
             night = judge(frames) if frames else None
-    except (NoLedgerError, ArwatchError, sqlite3.Error) as error:
+    except (ArwatchError, sqlite3.Error) as error:
         say(str(error))
     return Status(folders=looked, counts=counts, night=night, low=settings.disk.min_free_mib << 20)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from arwatch.night.causes import Cause
+from arwatch.night.nights import clock_time
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from arwatch.night.causes import Condition
     from arwatch.night.conditions import Night
 
@@ -17,7 +19,7 @@ WORDS = {cause: cause.value.replace("_", " ") for cause in Cause}
 
 def condition_object(condition: Condition, night: Night) -> dict[str, Any]:
     """Give a condition for programs; `end` is null while it goes on."""
-    clock = any(frame.on_camera_clock for frame in night.frames)
+    clock = night.on_camera_clock
     return {
         "cause": condition.cause.value,
         "onset": iso_time(condition.onset, on_camera_clock=clock),
@@ -29,14 +31,13 @@ def condition_object(condition: Condition, night: Night) -> dict[str, Any]:
 
 def local_time(when: float, *, on_camera_clock: bool) -> datetime:
     """Give a time as clocks here show it; the camera's clock as it was."""
-    moment = datetime.fromtimestamp(when, UTC)
+    moment = clock_time(when, on_camera_clock=on_camera_clock)
     return moment if on_camera_clock else moment.astimezone()
 
 
 def iso_time(when: float, *, on_camera_clock: bool) -> str:
     """Give a time for programs: UTC, or the camera's clock without a zone."""
-    moment = datetime.fromtimestamp(when, UTC)
-    return (moment.replace(tzinfo=None) if on_camera_clock else moment).isoformat(timespec="seconds")
+    return clock_time(when, on_camera_clock=on_camera_clock).isoformat(timespec="seconds")
 
 
 def hours(seconds: float) -> str:

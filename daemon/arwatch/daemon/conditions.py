@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from arwatch.model.maps import Maps
 from arwatch.night.causes import Cause
 from arwatch.night.conditions import judge
-from arwatch.night.nights import in_order
+from arwatch.night.nights import clock_time, in_order
 from arwatch.night.seen import Seen
 
 if TYPE_CHECKING:
@@ -69,8 +68,7 @@ class Conditions:
         for cause in sorted(self._going_on - now.keys()):
             log("condition.changed", cause=cause.value, state="ended", frame=job.source.path.name)
         for cause in sorted(now.keys() - self._going_on):
-            since = datetime.fromtimestamp(now[cause].onset, UTC)
-            since = since.replace(tzinfo=None) if seen.on_camera_clock else since
+            since = clock_time(now[cause].onset, on_camera_clock=seen.on_camera_clock)
             log(
                 "condition.changed",
                 cause=cause.value,

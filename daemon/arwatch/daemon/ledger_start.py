@@ -61,7 +61,7 @@ def counts_since(ledger: Ledger, since: float) -> Mapping[str, int]:
 def dark_rim_since(ledger: Ledger, since: float) -> bool:
     """Whether the default model left dark edges since then, so that it was told; asked as `counts_since` is."""
     with suppress(ArwatchError, sqlite3.Error), History(ledger.path.parent) as history:
-        return any(record.figures.has_dark_rim for record in history.frames(since, states=("written",)))
+        return any(record.figures.dark_rim is not None for record in history.frames(since, states=("written",)))
     return False
 
 

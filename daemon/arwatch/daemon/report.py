@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from arwatch.ledger.store import Ledger
-    from arwatch.model.figures import Figures
     from arwatch.telling.log import Log
 
 
@@ -88,8 +87,8 @@ class Report:
             facts = {"free_files": low.free.files, "wanted_files": low.wanted.files}
         self.log("disk.low", folder=str(low.folder), **facts, reason=reason)
 
-    def _tell_dark_rim(self, path: Path, figures: Figures) -> None:
-        far = f"the edges are {-(figures.sky_rim or 0.0):.1f} % darker than the middle after the subtraction"
+    def _tell_dark_rim(self, path: Path, rim: float) -> None:
+        far = f"the edges are {rim:.1f} % darker than the middle after the subtraction"
         cure = 'model = "smooth" in [background] mends it, `arwatch compare` shows both models on a frame'
         self.log("sky.rim", frame=path.name, path=str(path), reason=f"{far}: {cure}")
 
@@ -108,8 +107,8 @@ class Report:
             facts = figures.known() | ({"reason": "; ".join(reasons)} if reasons else {})
             self.frame("frame.written", path, output=output, **facts, since_complete_s=since, waiting=waiting)
             self.conditions.add(end.job, outcome, time.time(), self.log)
-            if figures.has_dark_rim and self.dark_rim.is_first():
-                self._tell_dark_rim(path, figures)
+            if figures.dark_rim is not None and self.dark_rim.is_first():
+                self._tell_dark_rim(path, figures.dark_rim)
             if outcome.no_preview and self.previews.is_first():
                 reason = f"{outcome.no_preview}; frames get their outputs all the same"
                 self.log("preview.failed", frame=path.name, path=str(path), reason=reason)

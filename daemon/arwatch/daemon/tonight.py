@@ -6,10 +6,11 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from arwatch.night.nights import NOON_H
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-NOON_H = 12
 _TOLD = ("written", "failed")
 
 

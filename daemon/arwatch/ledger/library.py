@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from arwatch.ledger.nights import Nights
 from arwatch.ledger.seen import frames_of
 from arwatch.model.figures import KINDS, MEANINGS
 from arwatch.night.conditions import judge
+from arwatch.night.nights import clock_time
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -39,7 +40,10 @@ class NightOfFrames:
 
         columns = {
             "frame": [frame.path.name for frame in self.frames],
-            "when": [_iso(frame) for frame in self.frames],
+            "when": [
+                clock_time(frame.when, on_camera_clock=frame.on_camera_clock).isoformat(timespec="milliseconds")
+                for frame in self.frames
+            ],
             "cause": [cause.value for cause in self.causes],
         }
         table = Table(columns, meta={"night": str(self.day)})
@@ -106,8 +110,3 @@ def nights(state_folder: str | os.PathLike[str]) -> NightsOfFrames:
     >>> nights("~/.local/state/arwatch")[date(2026, 11, 21)].table()["green_fwhm_px"].quantity  # doctest: +SKIP
     """
     return NightsOfFrames(Path(state_folder).expanduser())
-
-
-def _iso(frame: Seen) -> str:
-    when = datetime.fromtimestamp(frame.when, UTC)
-    return (when.replace(tzinfo=None) if frame.on_camera_clock else when).isoformat(timespec="milliseconds")

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from arwatch.model.maps import Maps
-from arwatch.night.nights import in_order, night_of
+from arwatch.night.nights import NOON_H, in_order, night_of
 from arwatch.night.seen import Seen
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from arwatch.ledger.nights import Nights
     from arwatch.ledger.records import Record
 
-NOON_H = 12
 _DAY = timedelta(days=1)
 
 

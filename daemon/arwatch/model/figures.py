@@ -130,11 +130,14 @@ class Figures:
         }
 
     @property
-    def has_dark_rim(self) -> bool:
-        """Whether the default model left the edges darker than the middle, by more than the noise of a box."""
+    def dark_rim(self) -> float | None:
+        """How much darker than the middle the default model left the edges, % of the sky.
+
+        None: it did not, or not by more than the noise of a box; or nobody knows.
+        """
         if self.sky_rim is None or self.sky_rim_noise is None or self.sky_model is not None:
-            return False
-        return self.sky_rim < -self.sky_rim_noise
+            return None
+        return -self.sky_rim if self.sky_rim < -self.sky_rim_noise else None
 
     @property
     def work_s(self) -> float:

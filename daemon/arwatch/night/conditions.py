@@ -31,6 +31,11 @@ class Night:
     """By onset; those of different causes may overlap."""
 
     @property
+    def on_camera_clock(self) -> bool:
+        """Whether times count on the camera's clock, whose distance from UTC is not known."""
+        return any(frame.on_camera_clock for frame in self.frames)
+
+    @property
     def now(self) -> tuple[Condition, ...]:
         """What goes on, the most serious first."""
         return tuple(sorted((c for c in self.conditions if c.end is None), key=lambda c: _ORDER[c.cause]))

@@ -11,7 +11,14 @@ if TYPE_CHECKING:
 
     from arwatch.night.seen import Seen
 
-_HALF_A_DAY = timedelta(hours=12)
+NOON_H = 12
+"""Hour at which a night begins and ends."""
+
+
+def clock_time(when: float, *, on_camera_clock: bool) -> datetime:
+    """Give seconds as `Seen.when` counts them as a time: UTC, or without a zone what the camera's clock showed."""
+    moment = datetime.fromtimestamp(when, UTC)
+    return moment.replace(tzinfo=None) if on_camera_clock else moment
 
 
 def night_of(frame: Seen, zone: tzinfo | None = None) -> date:
@@ -24,11 +31,11 @@ def night_of(frame: Seen, zone: tzinfo | None = None) -> date:
     zone : tzinfo, optional
         Of the place; None: that of this machine.
     """
-    when = datetime.fromtimestamp(frame.when, UTC)
+    when = clock_time(frame.when, on_camera_clock=frame.on_camera_clock)
     if not frame.on_camera_clock:
         when = when.astimezone(zone)
     # wall time, so that noon is noon also on the days on which the clocks change
-    return (when.replace(tzinfo=None) - _HALF_A_DAY).date()
+    return (when.replace(tzinfo=None) - timedelta(hours=NOON_H)).date()
 
 
 def nights(frames: Iterable[Seen], zone: tzinfo | None = None) -> dict[date, list[Seen]]:

@@ -57,6 +57,13 @@ def write_arw(
     path.write_bytes(arw_bytes(mosaic, exposure, pattern=pattern, black_level=black_level, margins=margins))
 
 
+def download(path: Path, data: bytes) -> None:
+    """Let a file appear complete, as careful tools do: written under a hidden name, then renamed."""
+    hidden = path.with_name(f".{path.name}.part")
+    hidden.write_bytes(data)
+    hidden.rename(path)
+
+
 def arw_bytes(
     mosaic: NDArray[np.uint16],
     exposure: Exposure | None = None,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from arwatch.model.frame import Exposure
-from arwatch.simulate.arw_file import arw_bytes
+from arwatch.simulate.arw_file import arw_bytes, download
 from arwatch.simulate.render import render
 from arwatch.simulate.scene import Scene, Shot
 
@@ -80,9 +80,7 @@ def camera(
         if slow:
             _write_slowly(path, data, sleep)
         else:
-            hidden = folder / f".{path.name}.part"
-            hidden.write_bytes(data)
-            hidden.rename(path)
+            download(path, data)
         yield path
 
 

@@ -37,29 +37,47 @@ def star_size(mosaic: NDArray[Any], colors: NDArray[np.uint8], white_level: floa
     white_level
         Saturation, ADU: stars near to it are left out.
     """
+    return stars_of(green_plane(mosaic, colors), white_level)[1]
+
+
+def stars_of(
+    plane: NDArray[np.float32], white_level: float, expected_px: float = EXPECTED_PX, most: int = MOST
+) -> tuple[NDArray[np.float64], float | None]:
+    """Give the places (n, 2) of stars in an image, brightest first, and the median size of the bright ones.
+
+    Parameters
+    ----------
+    plane
+        (ny, nx), ADU.
+    white_level
+        As for `star_size`.
+    expected_px
+        Star size that the search and the fits begin with.
+    most
+        Stars whose sizes are fitted.
+    """
     from astropy.stats import sigma_clipped_stats  # noqa: PLC0415 -- heavy, as photutils is
     from photutils.detection import DAOStarFinder  # noqa: PLC0415
     from photutils.psf import fit_fwhm  # noqa: PLC0415
 
-    plane = _green_plane(mosaic, colors)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fits that do not converge
         _, level, noise = sigma_clipped_stats(plane[::3, ::5])
-        found = DAOStarFinder(threshold=5 * noise, fwhm=EXPECTED_PX)(plane - level)
+        found = DAOStarFinder(threshold=5 * noise, fwhm=expected_px)(plane - level)
         if found is None:
-            return None
+            return np.zeros((0, 2)), None
         found.sort("flux", reverse=True)
         # the columns' names are those of photutils before and since version 3
         x, y = (next(n for n in (f"{axis}_centroid", f"{axis}centroid") if n in found.colnames) for axis in "xy")
         places = np.column_stack([found[x], found[y]])
         inside = (places > BORDER).all(1) & (places < np.array(plane.shape[::-1]) - 1 - BORDER).all(1)
-        good = places[inside & np.asarray(found["peak"] < 0.8 * (white_level - level))][:MOST]
+        good = places[inside & np.asarray(found["peak"] < 0.8 * (white_level - level))][:most]
         if not len(good):
-            return None
-        return float(np.median(fit_fwhm(plane - level, xypos=good, fwhm=EXPECTED_PX, fit_shape=11)))
+            return places, None
+        return places, float(np.median(fit_fwhm(plane - level, xypos=good, fwhm=expected_px, fit_shape=11)))
 
 
-def _green_plane(mosaic: NDArray[Any], colors: NDArray[np.uint8]) -> NDArray[np.float32]:
+def green_plane(mosaic: NDArray[Any], colors: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Fill the pixels of other colours in from their green neighbours."""
     repeats = [-(-size // period) for size, period in zip(mosaic.shape, colors.shape, strict=True)]
     green = np.tile((colors == 1) | (colors == 3), repeats)[: mosaic.shape[0], : mosaic.shape[1]]

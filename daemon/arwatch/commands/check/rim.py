@@ -33,8 +33,8 @@ def findings(settings: Settings) -> Iterator[Finding]:
     figures = figures_of(sky, frame.black_level)
     if figures.sky_rim is None:
         return
-    if figures.has_dark_rim:
-        far = f"{path.name} gets edges {-figures.sky_rim:.1f} % darker than its middle"
+    if figures.dark_rim is not None:
+        far = f"{path.name} gets edges {figures.dark_rim:.1f} % darker than its middle"
         yield Finding("warn", "rim", f'{far}: [background] model = "smooth" mends it; see `arwatch compare {path}`')
     else:
         yield Finding("ok", "rim", f"{path.name} gets edges as bright as its middle")

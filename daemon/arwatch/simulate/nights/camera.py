@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from arwatch.model.frame import Exposure
-from arwatch.simulate.arw_file import arw_bytes
+from arwatch.simulate.arw_file import arw_bytes, download
 from arwatch.simulate.nights.almanac import LATITUDE_DEG, LONGITUDE_DEG
 from arwatch.simulate.nights.exposing import BLACK_LEVEL, clearness, cover, expose
 from arwatch.simulate.nights.state import noticeable, state
@@ -68,9 +68,7 @@ def take_night(
         now = state(night, index)
         mosaic, fwhm = expose(night, now)
         path = folder / _name(index)
-        hidden = folder / f".{path.name}.part"
-        hidden.write_bytes(arw_bytes(mosaic, _exposure(night, now), black_level=BLACK_LEVEL))
-        hidden.rename(path)
+        download(path, arw_bytes(mosaic, _exposure(night, now), black_level=BLACK_LEVEL))
         rows.append(_row(night, now, fwhm))
         yield path
     if truth:
