@@ -34,7 +34,8 @@ WANTED_S = {"status": 0.3, "night": 1.0}
 def fill(folder: Path, frames: int) -> None:
     """Write a history of nights up to now."""
     now = datetime.now(UTC) - timedelta(minutes=1)
-    with closing(Ledger(folder, [Path("/night")], now.timestamp)) as ledger, ledger.together():
+    taken = now  # each frame is recorded when it is taken, as the daemon does it
+    with closing(Ledger(folder, [Path("/night")], lambda: taken.timestamp())) as ledger, ledger.together():  # noqa: PLW0108
         for number in range(frames):
             nights_ago, later = divmod(frames - 1 - number, A_NIGHT)
             taken = now - timedelta(days=nights_ago, seconds=30 * later)
