@@ -38,6 +38,10 @@ def lines(name, width=80, **facts):
         ({"iso": None, "taken": None, "waiting": 12}, "DSC01234.ARW 120s R 812±9 G 1404±12 B 963±10 12 wait"),
         ({"iso": None, "taken": None}, "DSC01234.ARW 120s R 812±9 G 1404±12 B 963±10 1.0s work"),
         ({"iso": None, "exposure_s": None}, "DSC01234.ARW 21:12:05 R 812±9 G 1404±12 B 963±10"),
+        (
+            {"green_fwhm_px": 2.84, "green_stars": 812, "transparency": 0.93},
+            "DSC01234.ARW R 812±9 G 1404±12 B 963±10 2.8px 812* 93%",
+        ),
         ({"exposure_s": 1 / 250}, "DSC01234.ARW 0.004s ISO1600 R 812±9 G 1404±12 B 963±10"),
         ({"frame": "x" * 250 + ".ARW"}, "xxxxxxxxxxxxxxxxx…xxxxxx.ARW R 812±9 G 1404±12 B 963±10"),
         ({"frame": "星" * 90 + ".ARW"}, "星星星星星星…星星星星星.ARW R 812±9 G 1404±12 B 963±10"),
